@@ -1,0 +1,466 @@
+//! One TOML file: raw as written, then validated; past [`Config::load`] nothing needs checking again.
+//!
+//! Every key with its unit, default and reason stands in `examples/almanac.toml`; a test keeps that
+//! file equal to the defaults here.
+
+mod raw;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use raw::RawConfig;
+
+use crate::types::Place;
+
+/// The validated configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[box] site`: the second level of every topic.
+    pub site: String,
+    /// `[box] name`: this box in `status/<box>` and in answers.
+    pub box_name: String,
+    /// `[box] place`: what a question without a place is asked for.
+    pub place: Place,
+    /// `[paths] state`: what must survive a restart.
+    pub state: PathBuf,
+    /// `[paths] run`: the control socket's folder.
+    pub run: PathBuf,
+    /// `[mqtt]`; `None` when no host is set: the box then answers on its socket only.
+    pub mqtt: Option<MqttConfig>,
+    /// `[model]`
+    pub model: ModelConfig,
+    /// `[library]`
+    pub library: LibraryConfig,
+    /// `[search]`
+    pub search: SearchConfig,
+    /// `[answer]`
+    pub answer: AnswerConfig,
+    /// `[queue]`
+    pub queue: QueueConfig,
+    /// `[sensors]`
+    pub sensors: SensorConfig,
+}
+
+/// The broker and how to talk to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MqttConfig {
+    /// Name or address of the broker.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// User name, where the broker wants one.
+    pub user: Option<String>,
+    /// File that holds the password: a systemd credential, so that it stands in no config.
+    pub password_file: Option<PathBuf>,
+    /// Keep-alive; at least 5 s (the client library's floor).
+    pub keep_alive: Duration,
+    /// Largest packet taken or sent, bytes.
+    pub max_payload_bytes: u32,
+    /// Group of boxes that share the questions of a site through `$share/<group>/`.
+    pub share_group: Option<String>,
+}
+
+/// The runtime and how much of the machine it may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// libonnxruntime; by default `<state>/runtime/libonnxruntime.so`.
+    pub runtime: PathBuf,
+    /// Threads of one inference.
+    pub threads: usize,
+    /// Tokens of prompt and answer for which the KV cache is allocated.
+    pub context_tokens: usize,
+    /// Adapter used when a question names none.
+    pub adapter: Option<String>,
+}
+
+/// Passages and their index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LibraryConfig {
+    /// Longest passage, in the embedder's tokens.
+    pub passage_tokens: usize,
+    /// Tokens that neighbouring passages of one section share.
+    pub overlap_tokens: usize,
+    /// How vectors are searched.
+    pub dense: DenseMode,
+    /// sled's cache, bytes.
+    pub cache_bytes: u64,
+}
+
+/// How vectors are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DenseMode {
+    /// Every vector is compared.
+    Exact,
+    /// The hora graph, once it is built.
+    Graph,
+    /// The graph where a probe shows it faster at recall@10 >= 0.99, else exact.
+    Auto,
+}
+
+/// Ranking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchConfig {
+    /// Passages an answer is made from.
+    pub top_k: usize,
+    /// Share of the dense score in the fused one, 0 to 1.
+    pub dense_weight: f32,
+    /// Added to the fused score of a passage of the asked crop.
+    pub crop_boost: f32,
+}
+
+/// Prompting, refusing, grounding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerConfig {
+    /// Relevance of the best passage, 0 to 1, under which the box refuses.
+    pub refuse_below: f32,
+    /// Longest draft, in tokens.
+    pub max_tokens: usize,
+    /// Longest answer, in characters.
+    pub max_chars: usize,
+    /// Whether ungrounded drafts are replaced; off only to measure the model.
+    pub guard: bool,
+}
+
+/// Queue and journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueConfig {
+    /// Questions that may wait; one more is told `busy`.
+    pub length: usize,
+    /// Deadline of a question that names none.
+    pub deadline: Duration,
+    /// How long an outcome is kept for a repeated id.
+    pub keep_outcomes: Duration,
+    /// How many outcomes are kept at most.
+    pub max_outcomes: usize,
+}
+
+/// Sensor readings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SensorConfig {
+    /// Age at which a reading no longer enters an answer.
+    pub max_age: Duration,
+    /// Devices whose readings are kept.
+    pub max_devices: usize,
+}
+
+/// A configuration that cannot be used; the message names the file, the key or line, and what to write.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: cannot read the configuration: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or has a key that is not known or of a wrong type; the text names the line.
+    #[error("{path}: {reason}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// A value is out of range.
+    #[error("{path}: {key} {problem}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key, with its table.
+        key: &'static str,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads and validates the file at `path`; `state` overrides `[paths] state`.
+    ///
+    /// # Errors
+    /// The file cannot be read, a key is unknown (with its line), or a value is out of range.
+    pub fn load(path: &Path, state: Option<&Path>) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Config::parse(&text, path, state)
+    }
+
+    /// The defaults, with `state` as the state folder.
+    ///
+    /// # Errors
+    /// None that a caller can cause: the defaults are in range.
+    pub fn defaults(state: Option<&Path>) -> Result<Config, ConfigError> {
+        Config::parse("", Path::new("(defaults)"), state)
+    }
+
+    /// As [`Config::load`], from `text`; relative paths in it are taken from the folder of `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path, state: Option<&Path>) -> Result<Config, ConfigError> {
+        let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Validator { path }.validate(raw, state)
+    }
+}
+
+struct Validator<'a> {
+    path: &'a Path,
+}
+
+impl Validator<'_> {
+    fn validate(&self, raw: RawConfig, state: Option<&Path>) -> Result<Config, ConfigError> {
+        let beside = |path: PathBuf| match self.path.parent() {
+            Some(folder) if path.is_relative() => folder.join(path),
+            _ => path,
+        };
+        let state = match state {
+            Some(state) => state.to_owned(),
+            None => beside(raw.paths.state.unwrap_or_else(|| "/var/lib/almanac".into())),
+        };
+        let keep_alive = raw.mqtt.keep_alive_s.unwrap_or(30);
+        let mqtt = match raw.mqtt.host {
+            None => None,
+            Some(host) => Some(MqttConfig {
+                host,
+                port: raw.mqtt.port.unwrap_or(1883),
+                user: raw.mqtt.user,
+                password_file: raw.mqtt.password_file.map(beside),
+                keep_alive: Duration::from_secs(
+                    self.within("mqtt.keep_alive_s", keep_alive, 5, 3_600)?
+                        .into(),
+                ),
+                max_payload_bytes: self.within(
+                    "mqtt.max_payload_bytes",
+                    raw.mqtt.max_payload_bytes.unwrap_or(256 * 1024),
+                    16 * 1024,
+                    16 * 1024 * 1024,
+                )?,
+                share_group: match raw.mqtt.share_group {
+                    Some(group) => Some(self.name("mqtt.share_group", group)?),
+                    None => None,
+                },
+            }),
+        };
+        Ok(Config {
+            site: self.name(
+                "box.site",
+                raw.this_box.site.unwrap_or_else(|| "farm".into()),
+            )?,
+            box_name: self.name(
+                "box.name",
+                raw.this_box.name.unwrap_or_else(|| "box".into()),
+            )?,
+            place: raw.this_box.place.unwrap_or_default(),
+            run: beside(raw.paths.run.unwrap_or_else(|| "/run/almanac".into())),
+            mqtt,
+            model: ModelConfig {
+                runtime: raw
+                    .model
+                    .runtime
+                    .map_or_else(|| state.join("runtime/libonnxruntime.so"), beside),
+                threads: self.within(
+                    "model.threads",
+                    raw.model.threads.unwrap_or_else(default_threads),
+                    1,
+                    64,
+                )?,
+                context_tokens: self.within(
+                    "model.context_tokens",
+                    raw.model.context_tokens.unwrap_or(2_048),
+                    256,
+                    32_768,
+                )?,
+                adapter: raw.model.adapter,
+            },
+            library: self.library(raw.library)?,
+            search: SearchConfig {
+                top_k: self.within("search.top_k", raw.search.top_k.unwrap_or(3), 1, 10)?,
+                dense_weight: self.within(
+                    "search.dense_weight",
+                    raw.search.dense_weight.unwrap_or(0.5),
+                    0.0,
+                    1.0,
+                )?,
+                crop_boost: self.within(
+                    "search.crop_boost",
+                    raw.search.crop_boost.unwrap_or(0.3),
+                    0.0,
+                    10.0,
+                )?,
+            },
+            answer: AnswerConfig {
+                refuse_below: self.within(
+                    "answer.refuse_below",
+                    raw.answer.refuse_below.unwrap_or(0.5),
+                    0.0,
+                    1.0,
+                )?,
+                max_tokens: self.within(
+                    "answer.max_tokens",
+                    raw.answer.max_tokens.unwrap_or(96),
+                    8,
+                    1_024,
+                )?,
+                max_chars: self.within(
+                    "answer.max_chars",
+                    raw.answer.max_chars.unwrap_or(600),
+                    40,
+                    4_000,
+                )?,
+                guard: raw.answer.guard.unwrap_or(true),
+            },
+            queue: QueueConfig {
+                length: self.within("queue.length", raw.queue.length.unwrap_or(64), 1, 10_000)?,
+                deadline: Duration::from_secs(self.within(
+                    "queue.deadline_s",
+                    raw.queue.deadline_s.unwrap_or(300),
+                    1,
+                    86_400,
+                )?),
+                keep_outcomes: Duration::from_secs(
+                    3_600
+                        * self.within(
+                            "queue.keep_outcomes_h",
+                            raw.queue.keep_outcomes_h.unwrap_or(24),
+                            1,
+                            720,
+                        )?,
+                ),
+                max_outcomes: self.within(
+                    "queue.max_outcomes",
+                    raw.queue.max_outcomes.unwrap_or(10_000),
+                    16,
+                    1_000_000,
+                )?,
+            },
+            sensors: SensorConfig {
+                max_age: Duration::from_secs(self.within(
+                    "sensors.max_age_s",
+                    raw.sensors.max_age_s.unwrap_or(21_600),
+                    1,
+                    31_536_000,
+                )?),
+                max_devices: self.within(
+                    "sensors.max_devices",
+                    raw.sensors.max_devices.unwrap_or(1_000),
+                    1,
+                    100_000,
+                )?,
+            },
+            state,
+        })
+    }
+
+    fn library(&self, raw: raw::RawLibrary) -> Result<LibraryConfig, ConfigError> {
+        let passage_tokens = self.within(
+            "library.passage_tokens",
+            raw.passage_tokens.unwrap_or(160),
+            32,
+            512,
+        )?;
+        Ok(LibraryConfig {
+            passage_tokens,
+            overlap_tokens: self.within(
+                "library.overlap_tokens",
+                raw.overlap_tokens.unwrap_or(32),
+                0,
+                passage_tokens / 2,
+            )?,
+            dense: match raw.dense.as_deref() {
+                None | Some("auto") => DenseMode::Auto,
+                Some("exact") => DenseMode::Exact,
+                Some("graph") => DenseMode::Graph,
+                Some(other) => {
+                    return Err(self.wrong(
+                        "library.dense",
+                        format!("is {other:?}; write \"exact\", \"graph\" or \"auto\""),
+                    ));
+                }
+            },
+            cache_bytes: 1024
+                * 1024
+                * self.within("library.cache_mib", raw.cache_mib.unwrap_or(32), 8, 1_024)?,
+        })
+    }
+
+    fn within<T: PartialOrd + std::fmt::Display>(
+        &self,
+        key: &'static str,
+        value: T,
+        least: T,
+        most: T,
+    ) -> Result<T, ConfigError> {
+        if value >= least && value <= most {
+            Ok(value)
+        } else {
+            Err(self.wrong(key, format!("is {value}; it must be {least} to {most}")))
+        }
+    }
+
+    fn name(&self, key: &'static str, value: String) -> Result<String, ConfigError> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if (1..=64).contains(&value.len()) && value.chars().all(legal) {
+            Ok(value)
+        } else {
+            Err(self.wrong(
+                key,
+                format!("is {value:?}; write 1 to 64 letters, digits, `_` or `-`"),
+            ))
+        }
+    }
+
+    fn wrong(&self, key: &'static str, problem: String) -> ConfigError {
+        ConfigError::Value {
+            path: self.path.to_owned(),
+            key,
+            problem,
+        }
+    }
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("almanac.toml"), None)
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = parse("").expect("defaults are valid");
+        assert_eq!(config.search.top_k, 3);
+        assert_eq!(config.mqtt, None);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_line() {
+        let error = parse("[box]\nname = \"b1\"\nplcae = {}\n").expect_err("a misspelt key");
+        let text = error.to_string();
+        assert!(text.contains("line 3") && text.contains("plcae"), "{text}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_names_the_key_and_the_range() {
+        let error = parse("[search]\ntop_k = 40\n").expect_err("40 is too many");
+        assert_eq!(
+            error.to_string(),
+            "almanac.toml: search.top_k is 40; it must be 1 to 10"
+        );
+    }
+
+    #[test]
+    fn a_name_that_would_break_a_topic_is_refused() {
+        assert!(parse("[box]\nsite = \"a/b\"\n").is_err());
+    }
+}

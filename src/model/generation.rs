@@ -1,0 +1,79 @@
+//! What goes into a generation and what comes out.
+
+/// Who speaks a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The rules of the conversation.
+    System,
+    /// The asker.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// The role's name in chat templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        }
+    }
+}
+
+/// One message of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A message of `role`.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Message {
+            role,
+            content: content.into(),
+        }
+    }
+}
+
+/// A prompt and its limits; decoding is greedy.
+#[derive(Clone, Debug)]
+pub struct GenerateRequest {
+    /// The chat so far; rendered with the model's own template.
+    pub messages: Vec<Message>,
+    /// Most tokens to generate.
+    pub max_tokens: usize,
+    /// The adapter to use, by name; none: the base model.
+    pub adapter: Option<String>,
+}
+
+/// Why a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The model said that it was done.
+    EndOfText,
+    /// `max_tokens` or the context was reached.
+    Length,
+    /// `on_text` broke off.
+    Stopped,
+}
+
+/// A finished generation.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The text.
+    pub text: String,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens generated.
+    pub tokens: usize,
+    /// From the call to the first token.
+    pub first_token: std::time::Duration,
+    /// Why it ended.
+    pub finish: Finish,
+}

@@ -1,0 +1,17 @@
+//! The words that every room shares: places, questions, readings and answers.
+//!
+//! Plain data with validation, no input or output. What goes over MQTT, the control socket and
+//! `--json` is defined here once; the contract is `docs/mqtt.md`.
+
+mod answer;
+mod ask;
+mod digest;
+mod place;
+mod reading;
+pub mod senml;
+
+pub use answer::{Answer, Citation, Status, Timing, Tokens};
+pub use ask::{Ask, AskLimits, InvalidAsk, Question};
+pub use digest::Digest;
+pub use place::Place;
+pub use reading::{Reading, ReadingValue};
