@@ -1,1 +1,3 @@
 //! commands (being built).
+
+pub mod models;

@@ -4,6 +4,7 @@
 //! is unpacked is the same on every machine; or it says in words what the operator has to bring. Nothing
 //! here starts a process or talks to a network: `almanac models fetch` does.
 
+mod contents;
 mod error;
 mod unpack;
 mod validate;
@@ -13,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use contents::{CONTENTS, Contents, RUNTIME, UnpackedFile};
 pub use error::RecipeError;
-pub use unpack::{CONTENTS, Contents, RUNTIME, UnpackedFile, extract, verify};
+pub use unpack::{extract, verify};
 
 use crate::types::Digest;
 
@@ -253,6 +255,11 @@ impl Package {
 }
 
 impl Architecture {
+    /// Whether it is the processor that this binary runs on.
+    pub fn is_here(self) -> bool {
+        self == Architecture::Any || self.as_str() == std::env::consts::ARCH
+    }
+
     /// As in [`std::env::consts::ARCH`], or `any`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -74,10 +74,10 @@ fn check_member(member: &Member) -> Result<(), String> {
         .to
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
-    if !inside
-        || member.to.as_os_str().is_empty()
-        || member.to == Path::new(super::unpack::CONTENTS)
-    {
+    let is_list = [super::CONTENTS, super::RUNTIME]
+        .iter()
+        .any(|list| member.to == Path::new(list));
+    if !inside || member.to.as_os_str().is_empty() || is_list {
         return Err(format!(
             "to = {:?} must be a relative path inside the model's folder",
             member.to
