@@ -9,6 +9,7 @@ mod edition;
 mod exit;
 mod ingest;
 mod library;
+mod models;
 mod output;
 mod place;
 mod progress;
@@ -53,6 +54,8 @@ enum Command {
     Ask(ask::Args),
     /// Look into the library
     Library(library::Args),
+    /// Fetch, import, list and verify models
+    Models(models::Args),
     /// Show how the box is
     Status,
     /// Show editions
@@ -83,6 +86,7 @@ fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Search(args) => search::run(context, args),
         Command::Ask(args) => ask::run(context, args),
         Command::Library(args) => library::run(context, args),
+        Command::Models(args) => models::run(args, &context.config.state, context.output.is_json()),
         Command::Status => status::run(context),
         Command::Edition(args) => edition::run(context, args),
     }

@@ -6,6 +6,7 @@
 
 mod error;
 mod generation;
+pub mod recipe;
 
 pub use error::ModelError;
 pub use generation::{Finish, GenerateRequest, Generated, Message, Role};
