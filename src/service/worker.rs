@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::service::ServiceError;
-use crate::types::{Answer, Question, Status};
+use super::error::ServiceError;
+use crate::answer::Progress;
+use crate::types::{Answer, Question, Reading, Status};
 
 /// How often an idle thread shows that it is responsive.
 const PULSE: Duration = Duration::from_secs(1);
@@ -24,12 +25,12 @@ pub const EVENTS: usize = 256;
 
 /// What answers: the answer room in the daemon, a script in tests.
 pub trait Answering: Send {
-    /// Answers `question`; `on_text` gets the words that may be shown and breaks off when they are
-    /// no longer wanted. Blocking. Failures are outcomes.
+    /// Answers the job's question; `on_progress` breaks off when the answer is no longer wanted.
+    /// Blocking. Failures are outcomes; id, box and edition are filled in elsewhere.
     fn answer(
         &mut self,
-        question: &Question,
-        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+        job: &Job,
+        on_progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
     ) -> Answer;
 }
 
@@ -41,8 +42,10 @@ pub type Make = Box<dyn FnMut() -> Result<Box<dyn Answering>, ServiceError> + Se
 pub struct Job {
     /// Handed back with every event.
     pub ticket: u64,
-    /// The question, kept readings added.
+    /// The question.
     pub question: Question,
+    /// Kept readings of its device, none too old.
+    pub readings: Vec<Reading>,
     /// After this moment nobody wants the answer.
     pub deadline: Instant,
     /// When it arrived.
@@ -255,11 +258,14 @@ impl Thread {
         done(ticket, outcome)
     }
 
-    fn on_text(&self, job: &Job, text: &str) -> ControlFlow<()> {
+    fn on_progress(&self, job: &Job, progress: Progress<'_>) -> ControlFlow<()> {
         self.pulse.beat();
         if self.pulse.is_stopping() || Instant::now() >= job.deadline {
             return ControlFlow::Break(());
         }
+        let Progress::Text(text) = progress else {
+            return ControlFlow::Continue(());
+        };
         let part = Event::Part {
             ticket: job.ticket,
             text: text.to_owned(),
@@ -315,15 +321,15 @@ mod tests {
     impl Answering for Script {
         fn answer(
             &mut self,
-            question: &Question,
-            on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+            job: &Job,
+            on_progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
         ) -> Answer {
-            for word in question.text.split(' ') {
+            for word in job.question.text.split(' ') {
                 assert_ne!(word, "panic", "told to");
                 if word == "wait" {
                     let _ = self.gate.lock().expect("one user").recv();
                 }
-                if on_text(word).is_break() {
+                if on_progress(Progress::Text(word)).is_break() {
                     break;
                 }
             }
@@ -350,6 +356,7 @@ mod tests {
                 text: text.into(),
                 ..Question::default()
             },
+            readings: Vec::new(),
             deadline: Instant::now() + deadline,
             arrived: Instant::now(),
         }
