@@ -1,0 +1,214 @@
+//! From a packet to a journalled question: known, admitted, written down, acknowledged. In that order.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::post::{Outgoing, Post, Receipt};
+use crate::journal::{Acceptance, Accepted, Journal, Outcome};
+use crate::types::{Answer, AskKey, Status};
+
+/// A question as the MQTT room hands it over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Client and id.
+    pub key: AskKey,
+    /// The question, or the reason for which it is none.
+    pub content: Result<Accepted, Invalid>,
+    /// Names the packet.
+    pub receipt: Receipt,
+}
+
+/// An ask that cannot be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invalid {
+    /// The ask's id, where it could be read.
+    pub id: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+    /// The topic that the answer goes to.
+    pub respond_to: String,
+    /// MQTT 5 correlation data, to be repeated.
+    pub correlation: Option<Vec<u8>>,
+    /// Arrival, seconds since 1970 UTC.
+    pub received_at: i64,
+    /// Whether the broker sent the packet before.
+    pub redelivered: bool,
+}
+
+/// A question that stands in the journal and waits for its turn.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Client and id.
+    pub key: AskKey,
+    /// All that answering it needs.
+    pub accepted: Accepted,
+    /// When its packet came.
+    pub arrived: Instant,
+    /// Its place in the queue; given back when it leaves.
+    pub place: OwnedSemaphorePermit,
+    /// The packet, where it is acknowledged only with the outcome (boxes that share their questions).
+    pub receipt: Option<Receipt>,
+}
+
+/// What errands tell the loop.
+#[derive(Debug)]
+pub enum Note {
+    /// A question is in.
+    Admitted(Box<Admitted>),
+    /// The journal works, or why it does not.
+    Journal(Result<(), String>),
+    /// A question got its outcome without the loop: `busy`, `invalid`, or an old one again.
+    Told(Status),
+}
+
+/// Takes asks in, each on its own task, so that those that come together share one sync of the journal.
+#[derive(Clone)]
+pub struct Intake {
+    /// Questions and outcomes.
+    pub journal: Arc<Journal>,
+    /// The way to the broker.
+    pub post: Post,
+    /// Places in the queue.
+    pub places: Arc<Semaphore>,
+    /// The way to the loop.
+    pub notes: mpsc::Sender<Note>,
+    /// The box's name, in answers.
+    pub box_name: String,
+    /// Whether packets are acknowledged only with their outcome.
+    pub shares: bool,
+}
+
+impl Intake {
+    /// Takes `asked` in; `wait_s` is what an asker is told when there is no place.
+    pub async fn take(self, asked: Asked, edition: u64, wait_s: u64) {
+        let Asked {
+            key,
+            content,
+            receipt,
+        } = asked;
+        match content {
+            Ok(accepted) => self.admit(key, accepted, receipt, (edition, wait_s)).await,
+            Err(invalid) => self.conclude(key, invalid, receipt, edition).await,
+        }
+    }
+
+    async fn admit(
+        &self,
+        key: AskKey,
+        accepted: Accepted,
+        receipt: Receipt,
+        (edition, wait_s): (u64, u64),
+    ) {
+        let arrived = Instant::now();
+        let known = self
+            .journal
+            .known(&key, accepted.received_at, accepted.redelivered)
+            .await;
+        let refused = |reason: &str| {
+            let mut answer = Answer::without_text(
+                accepted.id.clone(),
+                Status::Busy,
+                reason,
+                &self.box_name,
+                edition,
+            );
+            answer.wait_s = Some(wait_s.max(1));
+            message(&answer, &accepted.respond_to, accepted.correlation.clone())
+        };
+        let place = match known {
+            Ok(Some(acceptance)) => return self.repeat(key, acceptance, receipt).await,
+            Err(error) => {
+                self.note(Note::Journal(Err(error.to_string()))).await;
+                return self
+                    .busy(refused("the box cannot write its journal"), receipt)
+                    .await;
+            }
+            Ok(None) => Arc::clone(&self.places).try_acquire_owned(),
+        };
+        let Ok(place) = place else {
+            return self.busy(refused("the queue is full"), receipt).await;
+        };
+        match self.journal.accept(&key, &accepted).await {
+            Ok(Acceptance::New) => {
+                let keep = self.shares.then_some(receipt);
+                if keep.is_none() {
+                    self.post.send(Outgoing::Acknowledge(receipt)).await;
+                }
+                self.note(Note::Admitted(Box::new(Admitted {
+                    key,
+                    accepted,
+                    arrived,
+                    place,
+                    receipt: keep,
+                })))
+                .await;
+            }
+            Ok(acceptance) => self.repeat(key, acceptance, receipt).await,
+            Err(error) => {
+                // Nothing is written down: the question is forgotten, as `busy` says.
+                self.note(Note::Journal(Err(error.to_string()))).await;
+                self.busy(refused("the box cannot write its journal"), receipt)
+                    .await;
+            }
+        }
+    }
+
+    async fn conclude(&self, key: AskKey, invalid: Invalid, receipt: Receipt, edition: u64) {
+        let reason = &invalid.reason;
+        let answer =
+            Answer::without_text(invalid.id, Status::Invalid, reason, &self.box_name, edition);
+        let outcome = message(&answer, &invalid.respond_to, invalid.correlation);
+        let (received_at, again) = (invalid.received_at, invalid.redelivered);
+        let concluded = self
+            .journal
+            .conclude(&key, received_at, again, outcome.clone());
+        match concluded.await {
+            Ok(Acceptance::New) => {
+                let (key, told) = (Some(key), Status::Invalid);
+                self.post.send(Outgoing::Outcome { key, outcome }).await;
+                self.post.send(Outgoing::Acknowledge(receipt)).await;
+                self.note(Note::Told(told)).await;
+            }
+            Ok(acceptance) => self.repeat(key, acceptance, receipt).await,
+            Err(error) => {
+                self.note(Note::Journal(Err(error.to_string()))).await;
+                // The same payload gets the same outcome without a journal, too.
+                self.busy(outcome, receipt).await;
+            }
+        }
+    }
+
+    /// A known question: its outcome again, or patience.
+    async fn repeat(&self, key: AskKey, acceptance: Acceptance, receipt: Receipt) {
+        if let Acceptance::Done(outcome) = acceptance {
+            let key = Some(key);
+            self.post.send(Outgoing::Outcome { key, outcome }).await;
+        }
+        self.post.send(Outgoing::Acknowledge(receipt)).await;
+    }
+
+    async fn busy(&self, outcome: Outcome, receipt: Receipt) {
+        self.post
+            .send(Outgoing::Outcome { key: None, outcome })
+            .await;
+        self.post.send(Outgoing::Acknowledge(receipt)).await;
+        self.note(Note::Told(Status::Busy)).await;
+    }
+
+    async fn note(&self, note: Note) {
+        // The loop is gone only when the daemon is going down.
+        let _ = self.notes.send(note).await;
+    }
+}
+
+/// `answer` as it goes out.
+pub fn message(answer: &Answer, topic: &str, correlation: Option<Vec<u8>>) -> Outcome {
+    Outcome {
+        topic: topic.to_owned(),
+        // An answer is plain data: it always has a JSON form.
+        payload: serde_json::to_vec(answer).unwrap_or_default(),
+        correlation,
+    }
+}
