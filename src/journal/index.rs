@@ -37,6 +37,19 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// An empty index whose numbers begin after `number`.
+    pub fn after(number: u64) -> Self {
+        Index {
+            next: number,
+            ..Index::default()
+        }
+    }
+
+    /// The highest number given out.
+    pub fn last_number(&self) -> u64 {
+        self.next
+    }
+
     /// Takes in a record read at open.
     pub fn load(&mut self, seq: u64, record: &Record, delivered: bool) {
         let done = match &record.stage {

@@ -111,7 +111,7 @@ async fn what_was_confirmed_before_a_kill_is_there_after_it() {
             *confirmed.entry(id.to_owned()).or_default() |= verb == "f";
         }
         let journal = Journal::open(&path, limits(), Arc::new(SystemClock)).expect("it opens");
-        assert_eq!(journal.set_aside(), None);
+        assert_eq!(journal.damage(), None);
         let pending = journal.pending().await.expect("readable");
         let pending: Vec<_> = pending.into_iter().map(|(key, _)| key).collect();
         for (id, finished) in &confirmed {

@@ -56,6 +56,15 @@ pub enum Acceptance {
     Done(Outcome),
 }
 
+/// What was found wrong at open, and mended so that the box can answer again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// The files could not be read; they were moved here, and a new journal was begun.
+    MovedAside(PathBuf),
+    /// The end of the log is gone; what came before it is in use.
+    EndLost,
+}
+
 /// A journal that cannot do what was asked; all are the machine's or the operator's to mend.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
@@ -111,14 +120,14 @@ impl From<FileError> for JournalError {
 pub struct Journal {
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<JoinHandle<()>>,
-    set_aside: Option<PathBuf>,
+    damage: Option<Damage>,
 }
 
 impl Journal {
     /// Opens the journal in the folder `path`, which it creates; blocking, reads all kept outcomes once.
     ///
-    /// A damaged journal is moved aside (see [`Journal::set_aside`]) and a new one begun: the box must answer
-    /// again, but what was lost must be seen.
+    /// A damaged journal is mended or moved aside (see [`Journal::damage`]): the box must answer again, but what was
+    /// lost must be seen.
     ///
     /// # Errors
     /// The folder cannot be made or written, or another process has it open.
@@ -127,26 +136,26 @@ impl Journal {
         limits: JournalLimits,
         clock: Arc<dyn Clock>,
     ) -> Result<Journal, JournalError> {
-        let (store, records, set_aside) = store::open_or_set_aside(path)?;
+        let (store, records, damage) = store::open_or_set_aside(path)?;
         Ok(Self::start(
             Writer::new(store, records, limits, clock),
-            set_aside,
+            damage,
         ))
     }
 
-    fn start(writer: Writer, set_aside: Option<PathBuf>) -> Journal {
+    fn start(writer: Writer, damage: Option<Damage>) -> Journal {
         let (commands, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::spawn(move || writer.run(queue));
         Journal {
             commands: Some(commands),
             thread: Some(thread),
-            set_aside,
+            damage,
         }
     }
 
-    /// Where a damaged journal was moved when this one was opened: its questions are lost, tell the operator.
-    pub fn set_aside(&self) -> Option<&Path> {
-        self.set_aside.as_deref()
+    /// What was found wrong at open: questions are lost, tell the operator.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.damage.as_ref()
     }
 
     /// Whether the question is known, without writing anything: for deciding about room before [`Journal::accept`].

@@ -5,14 +5,19 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::JournalError;
 use super::record::Record;
+use super::{Damage, JournalError};
 use crate::durable::{self, FileError};
 
 /// sled's cache, bytes; its default is 1 GiB.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Under this name sled keeps the highest number given out.
+const NUMBER: &str = "number";
 /// Damaged journals kept beside the good one.
 const KEPT_ASIDE: usize = 3;
+
+/// Commits between two writings of the witness: at most so many can be lost to damage unseen.
+const WITNESS_EVERY: u32 = 64;
 
 /// A record as found at open: its number, itself, and whether its outcome was delivered.
 pub(super) type Loaded = (u64, Record, bool);
@@ -54,8 +59,10 @@ pub(super) struct Store {
     db: sled::Db,
     records: sled::Tree,
     delivered: sled::Tree,
+    meta: sled::Tree,
     file: File,
     folder: File,
+    commits: u32,
     #[cfg(test)]
     pub before_sync: Option<Box<dyn FnMut() + Send>>,
 }
@@ -71,9 +78,19 @@ enum Unusable {
 /// Opens the journal at `path`, or moves a damaged one aside and begins a new one.
 pub(super) fn open_or_set_aside(
     path: &Path,
-) -> Result<(Store, Vec<Loaded>, Option<PathBuf>), JournalError> {
+) -> Result<(Store, Vec<Loaded>, Option<Damage>), JournalError> {
     match open(path) {
-        Ok((store, records)) => Ok((store, records, None)),
+        Ok((store, records)) => {
+            let (stored, witnessed) = store.last_numbers()?;
+            let damage = (stored < witnessed).then_some(Damage::EndLost);
+            if damage.is_some() {
+                tracing::error!(
+                    journal = %path.display(), stored, witnessed,
+                    "the journal's end is lost: questions and outcomes that were synced are gone; check the disk"
+                );
+            }
+            Ok((store, records, damage))
+        }
         Err(Unusable::Other(error)) => Err(error),
         Err(Unusable::Damaged(reason)) => {
             let aside = set_aside(path)?;
@@ -82,7 +99,7 @@ pub(super) fn open_or_set_aside(
                 "the journal is damaged; it was moved aside, and questions that were waiting are lost"
             );
             match open(path) {
-                Ok((store, records)) => Ok((store, records, Some(aside))),
+                Ok((store, records)) => Ok((store, records, Some(Damage::MovedAside(aside)))),
                 Err(Unusable::Other(error)) => Err(error),
                 Err(Unusable::Damaged(reason)) => Err(failed(path, &reason)),
             }
@@ -107,6 +124,7 @@ fn open_unguarded(path: &Path) -> Result<(Store, Vec<Loaded>), Unusable> {
         .map_err(blame)?;
     let records = db.open_tree("records").map_err(blame)?;
     let delivered = db.open_tree("delivered").map_err(blame)?;
+    let meta = db.open_tree("meta").map_err(blame)?;
     let open_file = |path: PathBuf| {
         File::open(&path)
             .map_err(|error| Unusable::Other(FileError::at("open", &path)(error).into()))
@@ -118,6 +136,8 @@ fn open_unguarded(path: &Path) -> Result<(Store, Vec<Loaded>), Unusable> {
         db,
         records,
         delivered,
+        meta,
+        commits: 0,
         #[cfg(test)]
         before_sync: None,
     };
@@ -200,16 +220,49 @@ impl Store {
     }
 
     /// Writes `changes`; when one of them must be durable, all are when it returns. Blocking.
-    pub fn commit(&mut self, changes: Changes) -> Result<(), JournalError> {
+    ///
+    /// `number` is the highest number given out so far.
+    pub fn commit(&mut self, changes: Changes, number: u64) -> Result<(), JournalError> {
         if !changes.any {
             return Ok(());
         }
-        let (records, delivered) = (&self.records, &self.delivered);
+        let (records, delivered, meta) = (&self.records, &self.delivered, &self.meta);
         guarded(&self.path, || {
             records.apply_batch(changes.records)?;
-            delivered.apply_batch(changes.delivered)
+            delivered.apply_batch(changes.delivered)?;
+            meta.insert(NUMBER, &number.to_be_bytes())
         })?;
-        if changes.durable { self.sync() } else { Ok(()) }
+        if !changes.durable {
+            return Ok(());
+        }
+        self.sync()?;
+        self.commits += 1;
+        if self.commits % WITNESS_EVERY == 1 {
+            self.write_witness(number)?;
+        }
+        Ok(())
+    }
+
+    /// Notes beside sled's files how far they were written, so that [`Store::last_numbers`] can tell. Blocking.
+    pub fn write_witness(&self, number: u64) -> Result<(), JournalError> {
+        let text = format!("{number}\n");
+        Ok(durable::replace(
+            &self.path.join("witness"),
+            text.as_bytes(),
+        )?)
+    }
+
+    /// The highest number given out by sled's files and by the witness beside them.
+    ///
+    /// sled takes damage in the middle of its log for its end and says nothing: a witness that saw more shows it.
+    pub fn last_numbers(&self) -> Result<(u64, u64), JournalError> {
+        let stored = guarded(&self.path, || self.meta.get(NUMBER))?;
+        let stored = stored.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_ref()).ok());
+        let witness = fs::read_to_string(self.path.join("witness")).unwrap_or_default();
+        Ok((
+            stored.map_or(0, u64::from_be_bytes),
+            witness.trim().parse().unwrap_or(0),
+        ))
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {

@@ -112,8 +112,10 @@ impl Writer {
             for seq in open.index.prune(&self.limits, self.clock.now()) {
                 changes.remove(seq);
             }
-            if let Err(error) = open.store.commit(changes) {
-                tracing::warn!(%error, "outcomes past their time stay until the next start");
+            let number = open.index.last_number();
+            let closed = open.store.commit(changes, number);
+            if let Err(error) = closed.and_then(|()| open.store.write_witness(number)) {
+                tracing::warn!(%error, "the journal was not closed tidily");
             }
         }
     }
@@ -131,7 +133,7 @@ impl Writer {
         for command in commands {
             open.take(command, &mut group, &self.limits, self.clock.now());
         }
-        match open.store.commit(group.changes) {
+        match open.store.commit(group.changes, open.index.last_number()) {
             Ok(()) => {
                 group.due.into_iter().for_each(|reply| reply(Ok(&open)));
                 self.open = Some(open);
@@ -160,7 +162,9 @@ impl Writer {
 
 impl Open {
     fn new(store: Store, loaded: Vec<Loaded>) -> Self {
-        let mut index = Index::default();
+        // Numbers are never given out twice, even when damage took the records that had them.
+        let (stored, witnessed) = store.last_numbers().unwrap_or_default();
+        let mut index = Index::after(stored.max(witnessed));
         for (seq, record, delivered) in &loaded {
             index.load(*seq, record, *delivered);
         }
