@@ -13,15 +13,16 @@ use tokio::task::JoinSet;
 
 use super::golden;
 use super::health::{Health, Part};
-use super::intake::{Admitted, Asked, Intake, Note, message};
+use super::intake::{Admitted, Intake, Note, message};
 use super::post::{Outgoing, Receipt};
 use super::queue::{Popped, Queue};
 use super::settle::Settled;
-use super::status::{Rhythm, State, StatusMessage, StatusPace};
+use super::status::{Rhythm, StatusPace};
 use super::worker::{Event, Job, expired};
 use crate::clock::Clock;
 use crate::control::{Progress, Reply};
 use crate::edition::Golden;
+use crate::field::{BoxState, BoxStatus, IncomingAsk};
 use crate::journal::Accepted;
 use crate::types::{Answer, Ask, AskKey, AskLimits, Question, Reading, Status};
 
@@ -154,14 +155,15 @@ impl Desk {
     }
 
     /// Takes a question of the broker in; its place is decided on an errand.
-    pub fn take(&mut self, asked: Asked) {
+    pub fn take(&mut self, ask: IncomingAsk, receipt: Receipt) {
         if matches!(self.stage, Stage::Stopping) {
             return; // Not acknowledged: the broker brings it again.
         }
         let errand = self.intake.clone();
         let wait_s = self.wait_s();
+        let edition = self.terms.edition;
         self.errands
-            .spawn(errand.take(asked, self.terms.edition, wait_s));
+            .spawn(errand.take(ask, receipt, edition, wait_s));
     }
 
     /// Whether another ask may be taken in now.
@@ -221,16 +223,12 @@ impl Desk {
 
     /// Takes a question of the socket in, or answers it at once.
     pub fn take_local(&mut self, ask: Ask, replies: mpsc::Sender<Reply>, now: Instant) {
-        let at_once = |status, reason: &str| {
-            let edition = self.terms.edition;
-            Answer::without_text(ask.id.clone(), status, reason, &self.terms.box_name, edition)
-        };
         let question = match ask.validate(&AskLimits::default(), self.clock.now()) {
             Ok(question) => question,
-            Err(invalid) => return reply(&replies, &at_once(Status::Invalid, &invalid.0)),
+            Err(invalid) => return reply(&replies, &self.at_once(&ask, Status::Invalid, &invalid.0)),
         };
         let Ok(place) = Arc::clone(&self.intake.places).try_acquire_owned() else {
-            let mut answer = at_once(Status::Busy, "the queue is full");
+            let mut answer = self.at_once(&ask, Status::Busy, "the queue is full");
             answer.wait_s = Some(self.wait_s().max(1));
             return reply(&replies, &answer);
         };
@@ -239,7 +237,7 @@ impl Desk {
             .map_or(self.terms.deadline, Duration::from_secs_f64);
         let ticket = self.ticket();
         if self.queue.push("", now + deadline, ticket).is_err() {
-            return reply(&replies, &at_once(Status::Busy, "the queue is full"));
+            return reply(&replies, &self.at_once(&ask, Status::Busy, "the queue is full"));
         }
         let origin = Origin::Socket {
             id: ask.id,
@@ -254,6 +252,11 @@ impl Desk {
             place: Some(place),
         };
         self.open.insert(ticket, open);
+    }
+
+    fn at_once(&self, ask: &Ask, status: Status, reason: &str) -> Answer {
+        let (name, edition) = (&self.terms.box_name, self.terms.edition);
+        Answer::without_text(ask.id.clone(), status, reason, name, edition)
     }
 
     /// The next job for the answering thread, when it is free and something waits.
@@ -436,7 +439,7 @@ impl Desk {
     }
 
     /// Tells those whose deadline has passed, and gives the status message when one is due.
-    pub fn tick(&mut self, now: Instant) -> Option<StatusMessage> {
+    pub fn tick(&mut self, now: Instant) -> Option<BoxStatus> {
         for ticket in self.queue.take_expired(now) {
             self.end(ticket, expired(), now);
         }
@@ -466,14 +469,14 @@ impl Desk {
     }
 
     /// How the box is.
-    pub fn status(&self) -> StatusMessage {
-        StatusMessage {
+    pub fn status(&self) -> BoxStatus {
+        BoxStatus {
             box_name: self.terms.box_name.clone(),
             state: match self.stage {
-                Stage::Starting(..) => State::Starting,
-                Stage::Ready if self.health.is_degraded() => State::Degraded,
-                Stage::Ready => State::Ready,
-                Stage::Stopping => State::Gone,
+                Stage::Starting(..) => BoxState::Starting,
+                Stage::Ready if self.health.is_degraded() => BoxState::Degraded,
+                Stage::Ready => BoxState::Ready,
+                Stage::Stopping => BoxState::Gone,
             },
             edition: self.terms.edition,
             queue: self.waiting(),

@@ -1,41 +1,14 @@
 //! From a packet to a journalled question: known, admitted, written down, acknowledged. In that order.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::post::{Outgoing, Post, Receipt};
+use crate::field::{Asked, IncomingAsk};
 use crate::journal::{Acceptance, Accepted, Journal, Outcome};
-use crate::types::{Answer, AskKey, Status};
-
-/// A question as the MQTT room hands it over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
-    /// Client and id.
-    pub key: AskKey,
-    /// The question, or the reason for which it is none.
-    pub content: Result<Accepted, Invalid>,
-    /// Names the packet.
-    pub receipt: Receipt,
-}
-
-/// An ask that cannot be read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Invalid {
-    /// The ask's id, where it could be read.
-    pub id: Option<String>,
-    /// What is wrong.
-    pub reason: String,
-    /// The topic that the answer goes to.
-    pub respond_to: String,
-    /// MQTT 5 correlation data, to be repeated.
-    pub correlation: Option<Vec<u8>>,
-    /// Arrival, seconds since 1970 UTC.
-    pub received_at: i64,
-    /// Whether the broker sent the packet before.
-    pub redelivered: bool,
-}
+use crate::types::{Answer, AskKey, InvalidAsk, Status};
 
 /// A question that stands in the journal and waits for its turn.
 #[derive(Debug)]
@@ -78,19 +51,40 @@ pub struct Intake {
     pub box_name: String,
     /// Whether packets are acknowledged only with their outcome.
     pub shares: bool,
+    /// Deadline of a question that names none.
+    pub deadline: Duration,
 }
 
 impl Intake {
-    /// Takes `asked` in; `wait_s` is what an asker is told when there is no place.
-    pub async fn take(self, asked: Asked, edition: u64, wait_s: u64) {
-        let Asked {
-            key,
-            content,
-            receipt,
-        } = asked;
-        match content {
-            Ok(accepted) => self.admit(key, accepted, receipt, (edition, wait_s)).await,
-            Err(invalid) => self.conclude(key, invalid, receipt, edition).await,
+    /// Takes `ask` in; `wait_s` is what an asker is told when there is no place.
+    pub async fn take(self, ask: IncomingAsk, receipt: Receipt, edition: u64, wait_s: u64) {
+        match &ask.asked {
+            Ok(asked) => {
+                let accepted = self.accepted(&ask, asked);
+                let key = ask.key.clone();
+                self.admit(key, accepted, receipt, (edition, wait_s)).await;
+            }
+            Err(InvalidAsk(reason)) => {
+                let (id, name) = (ask.id.clone(), &self.box_name);
+                let answer = Answer::without_text(id, Status::Invalid, reason, name, edition);
+                self.conclude(ask, answer, receipt).await;
+            }
+        }
+    }
+
+    fn accepted(&self, ask: &IncomingAsk, asked: &Asked) -> Accepted {
+        let left = ask.expires_in.unwrap_or(self.deadline);
+        // Whole seconds are kept: a deadline under one is not rounded down to none.
+        let left = i64::try_from(left.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX);
+        Accepted {
+            id: ask.id.clone(),
+            question: asked.question.clone(),
+            stream: asked.stream,
+            respond_to: ask.respond_to.clone(),
+            correlation: ask.correlation.clone(),
+            received_at: ask.received_at,
+            expires_at: ask.received_at.saturating_add(left),
+            redelivered: ask.redelivered,
         }
     }
 
@@ -155,15 +149,12 @@ impl Intake {
         }
     }
 
-    async fn conclude(&self, key: AskKey, invalid: Invalid, receipt: Receipt, edition: u64) {
-        let reason = &invalid.reason;
-        let answer =
-            Answer::without_text(invalid.id, Status::Invalid, reason, &self.box_name, edition);
-        let outcome = message(&answer, &invalid.respond_to, invalid.correlation);
-        let (received_at, again) = (invalid.received_at, invalid.redelivered);
-        let concluded = self
-            .journal
-            .conclude(&key, received_at, again, outcome.clone());
+    async fn conclude(&self, ask: IncomingAsk, answer: Answer, receipt: Receipt) {
+        let key = ask.key;
+        let outcome = message(&answer, &ask.respond_to, ask.correlation);
+        let concluded =
+            self.journal
+                .conclude(&key, ask.received_at, ask.redelivered, outcome.clone());
         match concluded.await {
             Ok(Acceptance::New) => {
                 let (key, told) = (Some(key), Status::Invalid);

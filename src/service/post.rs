@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::status::StatusMessage;
+use crate::field::BoxStatus;
 use crate::journal::Outcome;
 use crate::types::AskKey;
 
@@ -28,7 +28,7 @@ pub enum Outgoing {
     /// Acknowledge an ask.
     Acknowledge(Receipt),
     /// Publish the retained status.
-    Status(StatusMessage),
+    Status(BoxStatus),
 }
 
 /// The sending end.

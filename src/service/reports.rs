@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::status::State;
+
 use crate::edition::Manifest;
+use crate::field::BoxState;
 
 /// The passages found for one question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ pub struct BoxReport {
     #[serde(rename = "box")]
     pub box_name: String,
     /// How it is; `gone` when no daemon runs.
-    pub state: State,
+    pub state: BoxState,
     /// Serial of the edition that answers.
     pub edition: u64,
     /// Questions that wait or are worked on.
@@ -156,7 +157,7 @@ pub struct BoxReport {
 impl fmt::Display for BoxReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Gone => "not running".to_owned(),
+            BoxState::Gone => "not running".to_owned(),
             state => format!("{state:?}").to_lowercase(),
         };
         writeln!(f, "{} {state} (almanac {})", self.box_name, self.version)?;

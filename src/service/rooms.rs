@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::error::ServiceError;
 use super::reports::{BoxReport, EditionReport};
-use super::status::State;
 use crate::config::Config;
 use crate::control::{Progress, Request};
 use crate::edition::Edition;
+use crate::field::BoxState;
 
 /// The rooms of one state folder, opened by this process.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Rooms {
         let current = Edition::current(&self.config.state)?;
         Ok(BoxReport {
             box_name: self.config.box_name.clone(),
-            state: State::Gone,
+            state: BoxState::Gone,
             edition: current.map_or(0, |edition| edition.manifest.serial),
             queue: 0,
             wait_s: 0,

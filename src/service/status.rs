@@ -2,56 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use crate::field::BoxStatus;
 
 /// Least time between two messages that differ in figures only; a changed state is told at once.
 const PACE: Duration = Duration::from_secs(2);
 
-/// How the box is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Not yet answering.
-    Starting,
-    /// Answering.
-    Ready,
-    /// Answering, while an edition is tried.
-    Updating,
-    /// Up, but a part is unwell.
-    Degraded,
-    /// Not there.
-    Gone,
-}
-
-/// `status/<box>` of `docs/mqtt.md`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusMessage {
-    /// The box's name.
-    #[serde(rename = "box")]
-    pub box_name: String,
-    /// How it is.
-    pub state: State,
-    /// Serial of the edition that answers.
-    pub edition: u64,
-    /// Questions that wait or are worked on.
-    pub queue: usize,
-    /// Seconds that a new question would wait.
-    pub wait_s: u64,
-    /// Grows with every connection: a late will of an old one is told apart.
-    pub session: u64,
-    /// The program's version.
-    pub version: String,
-}
-
 /// Decides when the status is published.
 #[derive(Debug, Default)]
 pub struct StatusPace {
-    last: Option<(StatusMessage, Instant)>,
+    last: Option<(BoxStatus, Instant)>,
 }
 
 impl StatusPace {
     /// The message to publish now, where `current` differs enough from the last one.
-    pub fn due(&mut self, current: &StatusMessage, now: Instant) -> Option<StatusMessage> {
+    pub fn due(&mut self, current: &BoxStatus, now: Instant) -> Option<BoxStatus> {
         if let Some((last, at)) = &self.last {
             let same_state = (last.state, last.session) == (current.state, current.session);
             if last == current || (same_state && now.duration_since(*at) < PACE) {
@@ -101,9 +65,10 @@ impl Rhythm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::BoxState;
 
-    fn message(state: State, queue: usize) -> StatusMessage {
-        StatusMessage {
+    fn message(state: BoxState, queue: usize) -> BoxStatus {
+        BoxStatus {
             box_name: "b1".into(),
             state,
             edition: 0,
@@ -118,21 +83,21 @@ mod tests {
     fn figures_are_paced_and_a_changed_state_is_told_at_once() {
         let (mut pace, start) = (StatusPace::default(), Instant::now());
         let after = |millis| start + Duration::from_millis(millis);
-        assert!(pace.due(&message(State::Ready, 0), start).is_some());
-        assert!(pace.due(&message(State::Ready, 1), after(10)).is_none());
-        assert!(pace.due(&message(State::Degraded, 1), after(20)).is_some());
-        assert!(pace.due(&message(State::Degraded, 2), after(30)).is_none());
+        assert!(pace.due(&message(BoxState::Ready, 0), start).is_some());
+        assert!(pace.due(&message(BoxState::Ready, 1), after(10)).is_none());
+        assert!(pace.due(&message(BoxState::Degraded, 1), after(20)).is_some());
+        assert!(pace.due(&message(BoxState::Degraded, 2), after(30)).is_none());
         assert!(
-            pace.due(&message(State::Degraded, 2), after(2_100))
+            pace.due(&message(BoxState::Degraded, 2), after(2_100))
                 .is_some()
         );
         assert!(
-            pace.due(&message(State::Degraded, 2), after(9_000))
+            pace.due(&message(BoxState::Degraded, 2), after(9_000))
                 .is_none()
         );
         pace.forget();
         assert!(
-            pace.due(&message(State::Degraded, 2), after(9_001))
+            pace.due(&message(BoxState::Degraded, 2), after(9_001))
                 .is_some()
         );
     }
@@ -140,7 +105,7 @@ mod tests {
     #[test]
     fn the_message_is_what_the_contract_says() {
         assert_eq!(
-            serde_json::to_string(&message(State::Ready, 3)).expect("plain data"),
+            serde_json::to_string(&message(BoxState::Ready, 3)).expect("plain data"),
             r#"{"box":"b1","state":"ready","edition":0,"queue":3,"wait_s":0,"session":1,"version":"0.1.0"}"#
         );
     }

@@ -226,9 +226,9 @@ impl Thread {
             );
         };
         let began = Instant::now();
-        let mut on_text = |text: &str| self.on_text(job, text);
+        let mut on_progress = |progress: Progress<'_>| self.on_progress(job, progress);
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            answering.answer(&job.question, &mut on_text)
+            answering.answer(job, &mut on_progress)
         }));
         let mut outcome = match answered {
             Ok(outcome) => outcome,
