@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Setting;
+use crate::model::folder::MANIFEST_FILE;
 use crate::model::recipe::{Contents, Kind, RUNTIME, Recipe, Trial};
 
 pub fn run(setting: &Setting) -> anyhow::Result<()> {
@@ -55,6 +56,9 @@ fn is_installed(setting: &Setting, recipe: &Recipe) -> bool {
             let list = Contents::read(&folder.join(RUNTIME)).ok().flatten();
             list.is_some_and(|list| list.is_in(&folder))
         }
-        Kind::Decoder | Kind::Embedder => setting.model_folder(recipe).is_dir(),
+        Kind::Decoder | Kind::Embedder => {
+            let manifest = setting.model_folder(recipe).join(MANIFEST_FILE);
+            manifest.is_file()
+        }
     }
 }

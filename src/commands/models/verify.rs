@@ -6,44 +6,67 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::Setting;
+use crate::model::folder::{MANIFEST_FILE, Manifest};
 use crate::model::recipe::{CONTENTS, Contents, RUNTIME};
 
 pub fn run(setting: &Setting) -> anyhow::Result<()> {
-    let mut checked = 0;
-    let mut damaged = 0;
+    let mut results = vec![fetched(
+        setting,
+        "runtime",
+        &setting.runtime_folder(),
+        RUNTIME,
+    )];
     for recipe in &setting.recipes {
         let package = recipe.package_for(std::env::consts::ARCH).ok().flatten();
-        let Some(package) = package else { continue };
-        let folder = setting.cache.folder(recipe, package);
-        if let Some(right) = check(setting, &recipe.name, &folder, CONTENTS) {
-            checked += 1;
-            damaged += u32::from(!right);
+        if let Some(package) = package {
+            let folder = setting.cache.folder(recipe, package);
+            results.push(fetched(setting, &recipe.name, &folder, CONTENTS));
         }
+        results.push(imported(
+            setting,
+            &recipe.name,
+            &setting.model_folder(recipe),
+        ));
     }
-    if let Some(right) = check(setting, "runtime", &setting.runtime_folder(), RUNTIME) {
-        checked += 1;
-        damaged += u32::from(!right);
-    }
-    match (checked, damaged) {
-        (0, _) => bail!("nothing is fetched yet\nhint: almanac models fetch"),
+    let checked: Vec<bool> = results.into_iter().flatten().collect();
+    let damaged = checked.iter().filter(|right| !**right).count();
+    match (checked.len(), damaged) {
+        (0, _) => bail!("nothing is fetched or imported yet\nhint: almanac models fetch"),
         (_, 0) => Ok(()),
-        _ => bail!("{damaged} of {checked} damaged\nhint: almanac models fetch --again"),
+        (all, _) => bail!(
+            "{damaged} of {all} damaged\nhint: almanac models fetch --again; almanac models import --again"
+        ),
     }
 }
 
 /// Whether what the list in `folder` names is unchanged; `None` where there is no list.
-fn check(setting: &Setting, name: &str, folder: &Path, list: &str) -> Option<bool> {
-    let result = Contents::read(&folder.join(list))
+fn fetched(setting: &Setting, name: &str, folder: &Path, list: &str) -> Option<bool> {
+    let checked = Contents::read(&folder.join(list))
         .and_then(|contents| contents.map(|contents| contents.verify(folder)).transpose());
-    let reason = match result {
-        Ok(None) => return None,
-        Ok(Some(())) => None,
-        Err(error) => Some(error.to_string()),
-    };
+    let checked = checked.transpose()?;
+    Some(tell(setting, name, folder, checked))
+}
+
+/// Whether an imported model is unchanged; `None` where there is none.
+fn imported(setting: &Setting, name: &str, folder: &Path) -> Option<bool> {
+    if !folder.join(MANIFEST_FILE).is_file() {
+        return None;
+    }
+    let checked = Manifest::open(folder).and_then(|manifest| manifest.verify(folder));
+    Some(tell(setting, name, folder, checked))
+}
+
+fn tell<E: std::fmt::Display>(
+    setting: &Setting,
+    name: &str,
+    folder: &Path,
+    checked: Result<(), E>,
+) -> bool {
+    let reason = checked.err().map(|error| error.to_string());
     let word = reason.as_deref().unwrap_or("right");
     setting.say(
         &format!("{name}: {word} ({})", folder.display()),
         json!({"name": name, "path": folder, "right": reason.is_none(), "reason": reason}),
     );
-    Some(reason.is_none())
+    reason.is_none()
 }
