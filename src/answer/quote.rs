@@ -28,6 +28,10 @@ pub struct Candidate {
     pub coverage: f32,
     /// Cosine of the question and the sentence under its heading; 0 without an embedder.
     pub cosine: f32,
+    /// Cosine of the question and the heading alone.
+    pub heading_cosine: f32,
+    /// Share of the thing whose figure is asked that it or its heading names; 1 when none is asked.
+    pub focus: f32,
     /// Whether it has the kind of figure that is asked for: 0, 0.5 or 1.
     pub fit: f32,
     /// All of it together.
@@ -85,8 +89,12 @@ const HEADING: f32 = 0.8;
 /// Weights of the parts of a candidate's score.
 const COVERAGE_WEIGHT: f32 = 1.0;
 const COSINE_WEIGHT: f32 = 1.0;
+const HEADING_WEIGHT: f32 = 0.4;
+const FOCUS_WEIGHT: f32 = 0.4;
 const FIT_WEIGHT: f32 = 0.5;
 const RANK_WEIGHT: f32 = 0.3;
+/// A table row is quoted when it is clearly better than a sentence.
+const ROW_COST: f32 = 0.1;
 
 /// Every sentence of `hits` as a candidate, best first; blocking while sentences are embedded.
 ///
@@ -98,28 +106,16 @@ pub fn candidates(
     embedder: Option<&dyn Embedder>,
 ) -> Result<Vec<Candidate>, ModelError> {
     let mut found = Vec::new();
-    let mut embedded = Vec::new();
     for (at, hit) in hits.iter().enumerate() {
-        let heading = headings(hit);
-        let above = words::content(&heading);
+        let above = words::content(&headings(hit));
         for (position, sentence) in sentences(&hit.passage.text).into_iter().enumerate() {
-            if found.len() == MOST_SENTENCES {
-                break;
+            if found.len() < MOST_SENTENCES {
+                found.push(candidate(asked, (at, position), &sentence, &above));
             }
-            embedded.push(format!("{}: {}", hit.passage.section(), sentence.text));
-            found.push(candidate(asked, (at, position), &sentence, &above));
         }
     }
-    if let Some(embedder) = embedder
-        && !found.is_empty()
-    {
-        let mut texts: Vec<&str> = vec![asked.text];
-        texts.extend(embedded.iter().map(String::as_str));
-        let vectors = embedder.embed(&texts)?;
-        let question = vectors.row(0);
-        for (candidate, row) in found.iter_mut().zip(vectors.rows().into_iter().skip(1)) {
-            candidate.cosine = question.dot(&row);
-        }
+    if let Some(embedder) = embedder {
+        compare(asked, hits, &mut found, embedder)?;
     }
     let best_rank = hits.iter().map(|hit| hit.fused).fold(f32::MIN, f32::max);
     for candidate in &mut found {
@@ -129,13 +125,38 @@ pub fn candidates(
         } else {
             0.0
         };
-        candidate.score = COVERAGE_WEIGHT * candidate.coverage
+        candidate.score += COVERAGE_WEIGHT * candidate.coverage
             + COSINE_WEIGHT * candidate.cosine
+            + HEADING_WEIGHT * candidate.heading_cosine
+            + FOCUS_WEIGHT * candidate.focus
             + FIT_WEIGHT * candidate.fit
             + RANK_WEIGHT * rank;
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(found)
+}
+
+/// Sets the cosines of `found`: each sentence under its heading, and each heading alone.
+fn compare(
+    asked: &Asked<'_>,
+    hits: &[Hit],
+    found: &mut [Candidate],
+    embedder: &dyn Embedder,
+) -> Result<(), ModelError> {
+    let sentences: Vec<String> = found
+        .iter()
+        .map(|one| format!("{}: {}", hits[one.hit].passage.section(), one.text))
+        .collect();
+    let mut texts: Vec<&str> = vec![asked.text];
+    texts.extend(hits.iter().map(|hit| hit.passage.section()));
+    texts.extend(sentences.iter().map(String::as_str));
+    let vectors = embedder.embed(&texts)?;
+    let question = vectors.row(0);
+    for (at, candidate) in found.iter_mut().enumerate() {
+        candidate.heading_cosine = question.dot(&vectors.row(1 + candidate.hit));
+        candidate.cosine = question.dot(&vectors.row(1 + hits.len() + at));
+    }
+    Ok(())
 }
 
 fn candidate(
@@ -145,14 +166,29 @@ fn candidate(
     above: &BTreeSet<String>,
 ) -> Candidate {
     let quantities = stated(sentence);
+    let own = words::content(&sentence.text);
+    let focus = &asked.wants.focus;
+    let named = focus
+        .iter()
+        .filter(|stem| own.contains(*stem) || above.contains(*stem))
+        .count();
     Candidate {
         hit,
         position,
         text: sentence.text.clone(),
-        coverage: asked.coverage(&words::content(&sentence.text), above),
+        coverage: asked.coverage(&own, above),
         cosine: 0.0,
+        heading_cosine: 0.0,
+        focus: match focus.len() {
+            0 => 1.0,
+            all => named as f32 / all as f32,
+        },
         fit: asked.wants.fit(&quantities),
-        score: 0.0,
+        score: if sentence.cells.is_empty() {
+            0.0
+        } else {
+            -ROW_COST
+        },
         quantities,
     }
 }

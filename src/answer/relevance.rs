@@ -18,6 +18,10 @@ pub struct Features {
     pub coverage: f32,
     /// Whether the best sentence has the kind of figure asked for.
     pub fit: f32,
+    /// Whether the best sentence or its heading names the thing whose figure is asked.
+    pub focus: f32,
+    /// Cosine of the best sentence's heading.
+    pub heading_cosine: f32,
     /// Rarity-weighted share of the question's words that no found passage holds at all.
     pub missing: f32,
     /// True when the question names something (a place, a product) that no found passage names.
@@ -68,6 +72,8 @@ impl Features {
             sentence_cosine: best.map_or(0.0, |best| best.cosine),
             coverage: best.map_or(0.0, |best| best.coverage),
             fit: best.map_or(0.0, |best| best.fit),
+            focus: best.map_or(0.0, |best| best.focus),
+            heading_cosine: best.map_or(0.0, |best| best.heading_cosine),
             missing: 1.0 - asked.coverage(&held, &held),
             stranger: names_a_stranger(asked.text, place, hits),
             elsewhere: !hits.hits.iter().any(|hit| holds(&hit.passage.place, place)),

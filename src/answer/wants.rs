@@ -13,6 +13,8 @@ pub struct Wants {
     pub measures: Vec<Measure>,
     /// A date or time of year will do, or is what is asked.
     pub date: bool,
+    /// Stems of the thing whose figure is asked: `zinc` of "how much zinc", `deep` of "how deep".
+    pub focus: Vec<String>,
 }
 
 impl Wants {
@@ -34,6 +36,7 @@ impl Wants {
         if wants.number && wants.measures.is_empty() {
             wants.measures = counted(&lower);
         }
+        wants.focus = focus(&lower);
         wants
     }
 
@@ -71,6 +74,35 @@ impl Wants {
             }
             _ => false,
         }
+    }
+}
+
+/// Words that may stand after "how much" without being the thing asked for.
+const NOT_THING: &[&str] = &[
+    "is", "are", "too", "does", "do", "should", "must", "can", "will", "did", "goes", "now",
+    "leaves",
+];
+
+/// The thing asked for: the words after "how much" or "how many" (past a unit and "of"), or the
+/// quality after "how".
+fn focus(words: &[String]) -> Vec<String> {
+    let Some(how) = words
+        .windows(2)
+        .position(|two| two[0] == "how" && two[1] != "to")
+    else {
+        return Vec::new();
+    };
+    let after = &words[how + 1..];
+    match after.first().map(String::as_str) {
+        Some("deep" | "shallow") => vec![words::stem("deep")],
+        Some("much" | "many") => after[1..]
+            .iter()
+            .skip_while(|word| units::named(word).is_some() || *word == "of")
+            .take_while(|word| !words::is_stop(word) && !NOT_THING.contains(&word.as_str()))
+            .take(3)
+            .map(|word| words::stem(word))
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -188,6 +220,21 @@ mod tests {
             [Measure::Volume]
         );
         assert!(Wants::of("Is inoculant worth buying?").is_open());
+    }
+
+    #[test]
+    fn the_thing_asked_for_is_found_behind_its_unit() {
+        assert_eq!(
+            Wants::of("How much zinc should I put on maize?").focus,
+            ["zinc"]
+        );
+        assert_eq!(
+            Wants::of("How many kilos of soybean seed do I need?").focus,
+            ["soybean", "seed"]
+        );
+        assert_eq!(Wants::of("How deep should I sow?").focus, ["deep"]);
+        assert!(Wants::of("How much is too much?").focus.is_empty());
+        assert!(Wants::of("When should I sow?").focus.is_empty());
     }
 
     #[test]

@@ -50,6 +50,14 @@ const SAME: &[(&str, &str)] = &[
     ("bug", "insect"),
     ("hectar", "ha"),
     ("pound", "lb"),
+    ("leav", "leaf"),
+    ("p2o5", "phosphorus"),
+    ("phosphat", "phosphorus"),
+    ("phosphor", "phosphorus"),
+    ("potash", "potassium"),
+    ("k2o", "potassium"),
+    ("gramm", "gram"),
+    ("fertilizer", "fertil"),
 ];
 
 /// The stem by which a word is compared; other names of one thing share a stem.

@@ -11,6 +11,9 @@ use crate::types::Place;
 /// Most tokens that title and headings may take of what is embedded.
 const MAX_PREFIX_TOKENS: usize = 48;
 
+/// Bytes that count as one token at least: a tokenizer may take a run without spaces for one unknown word.
+const BYTES_PER_TOKEN: usize = 16;
+
 /// How documents are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassageOptions {
@@ -175,9 +178,10 @@ impl Cutter<'_> {
     ) -> Vec<Unit> {
         let mut units: Vec<Unit> = texts
             .into_iter()
+            .filter(|text| !text.is_empty())
             .flat_map(|text| self.within_limit(&format!("{mark}{text}")))
             .map(|text| Unit {
-                tokens: self.counter.count(&text),
+                tokens: self.size(&text),
                 text,
                 joint,
             })
@@ -188,16 +192,22 @@ impl Cutter<'_> {
         units
     }
 
-    /// `text` whole or, where it is too long, cut between words (a single huge word stays whole).
+    /// Tokens of `text`, and never less than its bytes allow.
+    fn size(&self, text: &str) -> usize {
+        self.counter.count(text).max(text.len() / BYTES_PER_TOKEN)
+    }
+
+    /// `text` whole or, where it is too long, cut between words, and inside words that are too long.
     fn within_limit(&self, text: &str) -> Vec<String> {
-        if self.counter.count(text) <= self.options.max_tokens {
+        let limit = self.options.max_tokens;
+        if self.size(text) <= limit {
             return vec![text.to_owned()];
         }
         let mut parts = vec![String::new()];
         let mut tokens = 0;
-        for word in text.split_inclusive(' ') {
-            let more = self.counter.count(word).max(1);
-            if tokens > 0 && tokens + more > self.options.max_tokens {
+        for word in text.split_inclusive(' ').flat_map(short_words) {
+            let more = self.size(word).max(1);
+            if tokens > 0 && tokens + more > limit {
                 parts.push(String::new());
                 tokens = 0;
             }
@@ -209,6 +219,7 @@ impl Cutter<'_> {
         parts
             .iter()
             .map(|part| part.trim_end().to_owned())
+            .filter(|part| !part.is_empty())
             .collect()
     }
 
@@ -282,11 +293,11 @@ impl Cutter<'_> {
         let caption = table
             .caption
             .as_deref()
-            .filter(|caption| self.counter.count(caption) <= self.options.max_tokens / 2);
+            .filter(|caption| self.size(caption) <= self.options.max_tokens / 2);
         let room = self
             .options
             .max_tokens
-            .saturating_sub(caption.map_or(0, |caption| self.counter.count(caption)));
+            .saturating_sub(caption.map_or(0, |caption| self.size(caption)));
         let mut start = 0;
         while start < units.len() {
             let mut tokens = units[start].tokens;
@@ -303,6 +314,20 @@ impl Cutter<'_> {
             start = end;
         }
     }
+}
+
+/// `word` in pieces of at most 256 bytes, cut between characters.
+fn short_words(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let mut end = rest.len().min(256);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 fn joined(units: &[Unit]) -> String {

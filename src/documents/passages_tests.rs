@@ -70,6 +70,19 @@ fn a_sentence_longer_than_a_passage_is_cut_between_words() {
 }
 
 #[test]
+fn a_run_without_spaces_cannot_make_a_huge_passage() {
+    let cut = cut(&"ä".repeat(100_000), 10, 2);
+    assert!(
+        cut.iter()
+            .all(|passage| passage.text.len() <= 10 * 16 + 256)
+    );
+    assert_eq!(
+        cut.iter().map(|p| p.text.chars().count()).sum::<usize>(),
+        100_000
+    );
+}
+
+#[test]
 fn list_items_stay_whole_and_keep_their_lead_in() {
     let cut = cut("Do this:\n\n- sow early\n- roll later\n", 20, 0);
     assert_eq!(texts(&cut), ["Do this:\n- sow early\n- roll later"]);
