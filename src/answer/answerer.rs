@@ -45,6 +45,9 @@ pub enum Progress<'a> {
     Text(&'a str),
 }
 
+/// Passages read sentence by sentence; the best of them, by their best sentence, make the answer.
+const READ: usize = 8;
+
 /// Receives progress.
 type Listener<'a> = &'a mut dyn FnMut(Progress<'_>) -> ControlFlow<()>;
 
@@ -159,15 +162,17 @@ impl Answerer {
         let passages = self.parts.passages.as_ref();
         let asked = Asked::new(&question.text, passages);
         let place = self.place_of(question);
+        let top_k = question.top_k.unwrap_or(self.parts.top_k);
         let mut hits = passages.search(&PassageQuery {
             text: &question.text,
             place: &place,
             crop: question.crop.as_deref(),
-            top_k: question.top_k.unwrap_or(self.parts.top_k),
+            top_k: top_k.max(READ),
         })?;
         hits.hits.retain(|hit| holds(&hit.passage.place, &place));
         let embedder = self.parts.embedder.as_deref();
-        let candidates = candidates(&asked, &hits.hits, embedder)?;
+        let mut candidates = candidates(&asked, &hits.hits, embedder)?;
+        quote::keep_best(&mut hits.hits, &mut candidates, top_k);
         let features = Features::of(&asked, &place, &hits, &candidates);
         Ok(Found {
             question,

@@ -18,6 +18,7 @@ mod quote;
 mod relevance;
 mod scale;
 mod sentences;
+mod shelf;
 mod units;
 mod wants;
 mod words;

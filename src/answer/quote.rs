@@ -95,6 +95,8 @@ const FIT_WEIGHT: f32 = 0.5;
 const RANK_WEIGHT: f32 = 0.3;
 /// A table row is quoted when it is clearly better than a sentence.
 const ROW_COST: f32 = 0.1;
+/// The first sentence of a passage mostly says what the rest explains.
+const FIRST_WEIGHT: f32 = 0.1;
 
 /// Every sentence of `hits` as a candidate, best first; blocking while sentences are embedded.
 ///
@@ -198,6 +200,23 @@ pub fn headings(hit: &Hit) -> String {
     let mut all = vec![hit.passage.title.as_str()];
     all.extend(hit.passage.headings.iter().map(String::as_str));
     all.join(" - ")
+}
+
+/// Puts the passages with the best sentences first and keeps `top_k`; `candidates` follow them.
+pub fn keep_best(hits: &mut Vec<Hit>, candidates: &mut Vec<Candidate>, top_k: usize) {
+    let mut order: Vec<usize> = Vec::new();
+    for candidate in candidates.iter() {
+        if !order.contains(&candidate.hit) {
+            order.push(candidate.hit);
+        }
+    }
+    order.truncate(top_k);
+    *hits = order.iter().map(|at| hits[*at].clone()).collect();
+    candidates.retain_mut(|candidate| {
+        let place = order.iter().position(|at| *at == candidate.hit);
+        candidate.hit = place.unwrap_or_default();
+        place.is_some()
+    });
 }
 
 /// How near a second sentence must come to the best to be quoted beside it.

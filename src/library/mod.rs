@@ -41,6 +41,7 @@ use builder::GraphBuilder;
 use lexical::{Dictionary, count_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
 use store::{Meta, Store, Stored};
+use words::QueryTerm;
 
 use crate::config::{LibraryConfig, SearchConfig};
 use crate::documents::{self, Document, Passage, PassageOptions, Reference};
@@ -283,6 +284,20 @@ impl Library {
             query,
             vector.row(0),
         ))
+    }
+
+    /// How rare `word` is: 1 where no passage has it, towards 0 where all have; a stop word has 0.
+    pub fn rarity(&self, word: &str) -> f32 {
+        let snapshot = self.snapshots.current();
+        let lexical = snapshot.lexical();
+        let unknown = lexical.weigh(&[QueryTerm {
+            alternatives: Vec::new(),
+        }]);
+        let known = lexical.weigh(&words::query_terms(word));
+        match (known.first(), unknown.first()) {
+            (Some(known), Some(unknown)) if unknown.idf > 0.0 => known.idf / unknown.idf,
+            _ => 0.0,
+        }
     }
 
     /// Commits without publishing; see [`Library::ingest`].
