@@ -21,6 +21,9 @@
 //! [`model`] write a draft, and checks each sentence against the passages before it lets it go. The outcome is
 //! written to the journal, synced, and published until the broker has acknowledged it.
 
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod answer;
 pub mod clock;
 pub mod commands;

@@ -4,11 +4,28 @@
 //! stands behind them is an ONNX graph that [`import`] wrote from a published model. Nothing here
 //! knows of documents, MQTT or editions.
 
+mod adapter;
+mod chat;
+mod decoder;
 mod error;
+pub mod folder;
 mod generation;
+pub mod import;
+mod kv_cache;
+pub mod measure;
+mod runtime;
+mod sentence_embedder;
+mod text_generator;
+mod vocabulary;
 
+pub use decoder::Logits;
 pub use error::ModelError;
 pub use generation::{Finish, GenerateRequest, Generated, Message, Role};
+
+pub use runtime::Runtime;
+pub use sentence_embedder::SentenceEmbedder;
+pub use text_generator::TextGenerator;
+pub use vocabulary::Vocabulary;
 
 use std::ops::ControlFlow;
 

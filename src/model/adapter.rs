@@ -1,0 +1,80 @@
+//! A LoRA adapter in memory, as inputs of the decoder's graph.
+
+use std::path::Path;
+
+use half::f16;
+use ort::value::Tensor;
+use safetensors::{Dtype, SafeTensors};
+
+use super::ModelError;
+use super::folder::{ADAPTER_FORMAT, Manifest};
+use crate::durable::FileError;
+
+/// Largest adapter file that is read, bytes: it is read whole.
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The weights of one adapter, ready to be bound.
+pub struct Adapter {
+    /// Its name: the file's, without extension.
+    pub name: String,
+    /// Graph inputs by name.
+    pub(super) inputs: Vec<(String, Tensor<f32>)>,
+}
+
+impl Adapter {
+    /// Reads the adapter file at `path` for the decoder `base`; blocking.
+    ///
+    /// # Errors
+    /// The file is no adapter, or was made for another base.
+    pub fn open(path: &Path, base: &Manifest) -> Result<Self, ModelError> {
+        let wrong = |reason: String| ModelError::file(path, reason);
+        let length = std::fs::metadata(path)
+            .map_err(FileError::at("look at", path))?
+            .len();
+        if length > MAX_BYTES {
+            return Err(wrong(format!(
+                "{length} bytes; an adapter has at most {MAX_BYTES}"
+            )));
+        }
+        let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
+        let broken = |error| wrong(format!("not a usable adapter: {error}"));
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        if metadata.get("format").map(String::as_str) != Some(ADAPTER_FORMAT) {
+            return Err(wrong(
+                "it is not in our form; convert a PEFT folder with `almanac models import`".into(),
+            ));
+        }
+        let made_for = metadata.get("base").map_or("", String::as_str);
+        if made_for != base.digest().to_string() {
+            return Err(wrong(format!(
+                "it was made for the base {} ({made_for:.12}), the decoder is {} ({:.12})",
+                metadata.get("base_name").map_or("?", String::as_str),
+                base.name,
+                base.digest().to_string(),
+            )));
+        }
+        let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
+        let mut inputs = Vec::new();
+        for (name, view) in tensors.iter() {
+            if view.dtype() != Dtype::F16 || view.shape().len() != 2 || !name.starts_with("lora.") {
+                return Err(wrong(format!(
+                    "{name} is no half-precision matrix of an adapter"
+                )));
+            }
+            let halves = view.data().chunks_exact(2);
+            let values: Vec<f32> = halves
+                .map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32())
+                .collect();
+            let shape = [view.shape()[0], view.shape()[1]];
+            inputs.push((name.to_owned(), Tensor::from_array((shape, values))?));
+        }
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
+        Ok(Adapter {
+            name: name.unwrap_or_default(),
+            inputs,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! Runs a decoder graph: tokens in, logits out, the cache kept between calls.
+
+use std::path::Path;
+
+use ort::session::{Session, SessionInputValue};
+use ort::value::{TensorRef, ValueType};
+
+use super::ModelError;
+use super::adapter::Adapter;
+use super::folder::{GRAPH_FILE, Manifest};
+use super::kv_cache::KvCache;
+use super::runtime::Runtime;
+
+/// A decoder and the cache of the conversation it is in.
+pub struct Decoder {
+    session: Session,
+    cache: KvCache,
+    mask: Vec<i64>,
+}
+
+/// Which positions of a step get logits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    /// The last one.
+    Last,
+    /// All of them.
+    All,
+}
+
+impl Decoder {
+    /// Opens the decoder in `folder` with a cache of `context` positions; blocking.
+    ///
+    /// Layers and sizes are read from the graph.
+    ///
+    /// # Errors
+    /// The graph has not the inputs of a decoder, or the runtime does not take it.
+    pub fn open(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
+        let path = folder.join(GRAPH_FILE);
+        let session = runtime.open(&path)?;
+        let (layers, heads, head_dim) = cache_shape(&session).ok_or_else(|| {
+            ModelError::file(
+                &path,
+                "the graph has no past_key_values.N.key inputs of a known size",
+            )
+        })?;
+        Ok(Decoder {
+            cache: KvCache::new(layers, heads, head_dim, context)?,
+            session,
+            mask: vec![1; context],
+        })
+    }
+
+    /// Opens the decoder in `folder`, with as much of its own context as `most` allows.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn open_model(
+        runtime: &Runtime,
+        folder: &Path,
+        manifest: &Manifest,
+        most: usize,
+    ) -> Result<Self, ModelError> {
+        Decoder::open(runtime, folder, manifest.context_tokens.min(most))
+    }
+
+    /// Positions of the cache.
+    pub fn capacity(&self) -> usize {
+        self.cache.capacity()
+    }
+
+    /// Forgets all positions from `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        self.cache.truncate(length);
+    }
+
+    /// Appends `tokens` and returns the logits of `rows`, row by row; blocking.
+    ///
+    /// # Errors
+    /// The tokens do not fit the cache, or the runtime failed.
+    pub fn step(
+        &mut self,
+        tokens: &[i64],
+        rows: Logits,
+        adapter: Option<&Adapter>,
+    ) -> Result<Vec<f32>, ModelError> {
+        let total = self.cache.length() + tokens.len();
+        if tokens.is_empty() || total > self.cache.capacity() {
+            return Err(ModelError::PromptTooLong {
+                tokens: total,
+                limit: self.cache.capacity(),
+            });
+        }
+        let start = [match rows {
+            Logits::Last => -1i64,
+            Logits::All => -(tokens.len() as i64),
+        }];
+        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![
+            (
+                "input_ids",
+                TensorRef::from_array_view(([1, tokens.len()], tokens))?.into(),
+            ),
+            (
+                "attention_mask",
+                TensorRef::from_array_view(([1, total], &self.mask[..total]))?.into(),
+            ),
+            (
+                "logits_start",
+                TensorRef::from_array_view(([1], &start[..]))?.into(),
+            ),
+        ];
+        for (name, view) in self.cache.past()? {
+            inputs.push((name, view.into()));
+        }
+        for (name, weights) in adapter.iter().flat_map(|adapter| &adapter.inputs) {
+            inputs.push((name, weights.into()));
+        }
+        let outputs = self
+            .session
+            .run_with_options(inputs, self.cache.options())?;
+        let logits = outputs
+            .get("logits")
+            .ok_or_else(|| ModelError::Run("the graph gave no logits".into()))?;
+        let (_, values) = logits.try_extract_tensor::<f32>()?;
+        let values = values.to_vec();
+        drop(outputs);
+        self.cache.advance(tokens.len());
+        Ok(values)
+    }
+}
+
+/// Layers, key-value heads and head width, from the graph's cache inputs.
+fn cache_shape(session: &Session) -> Option<(usize, usize, usize)> {
+    let mut layers = 0;
+    let mut sizes = None;
+    for input in session.inputs() {
+        let name = input.name();
+        if name.starts_with("past_key_values.") && name.ends_with(".key") {
+            layers += 1;
+            let ValueType::Tensor { shape, .. } = input.dtype() else {
+                return None;
+            };
+            let size = |at: usize| usize::try_from(*shape.get(at)?).ok();
+            sizes = Some((size(1)?, size(3)?));
+        }
+    }
+    let (heads, head_dim) = sizes?;
+    Some((layers, heads, head_dim))
+}
+
+/// The position of the largest of `logits`; the first of equals.
+pub fn argmax(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (at, value) in logits.iter().enumerate() {
+        if *value > logits[best] {
+            best = at;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::argmax;
+
+    #[test]
+    fn the_first_of_equal_logits_wins() {
+        assert_eq!(argmax(&[0.0, 2.0, 2.0, -1.0]), 1);
+        assert_eq!(argmax(&[f32::NAN, 1.0]), 0);
+    }
+}

@@ -1,0 +1,92 @@
+//! ONNX Runtime itself: found by path, loaded once a process, sessions opened with our settings.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+
+use super::ModelError;
+
+/// The environment and the library it came from; a process can load only one.
+static LOADED: OnceLock<(Environment, PathBuf)> = OnceLock::new();
+static LOADING: Mutex<()> = Mutex::new(());
+
+/// A loaded libonnxruntime.
+#[derive(Clone)]
+pub struct Runtime {
+    environment: Environment,
+    threads: usize,
+}
+
+impl Runtime {
+    /// Loads the library at `path` (or takes the one that this process has loaded); blocking.
+    ///
+    /// `threads` is the number of threads of one inference.
+    ///
+    /// # Errors
+    /// The library is missing, of another architecture or too old.
+    pub fn load(path: &Path, threads: usize) -> Result<Self, ModelError> {
+        let wrong = |reason: String| ModelError::Runtime {
+            path: path.to_owned(),
+            reason,
+        };
+        // A poisoned lock only says that another load panicked; nothing is half done under it.
+        let _guard = LOADING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if LOADED.get().is_none() {
+            if !path.is_file() {
+                return Err(wrong("there is no such file".into()));
+            }
+            let environment = ort::init_from(path)
+                .map_err(|error| wrong(error.to_string()))?
+                .with_name("almanac")
+                .with_telemetry(false)
+                .build()
+                .map_err(|error| wrong(error.to_string()))?;
+            environment.set_log_level(ort::logging::LogLevel::Error);
+            let _ = LOADED.set((environment, path.to_owned()));
+        }
+        // The lock is held and the cell was filled above or before.
+        let Some((environment, loaded)) = LOADED.get() else {
+            return Err(wrong("it was not loaded".into()));
+        };
+        if loaded != path {
+            tracing::debug!(path = %loaded.display(), "ONNX Runtime is loaded already");
+        }
+        Ok(Runtime {
+            environment: environment.clone(),
+            threads,
+        })
+    }
+
+    /// Opens the graph at `path`; its weights beside it are mapped. Blocking.
+    ///
+    /// # Errors
+    /// The runtime does not take the graph.
+    pub fn open(&self, path: &Path) -> Result<Session, ModelError> {
+        let wrong = |reason: String| ModelError::file(path, reason);
+        // No memory pattern: it would keep one plan a prompt length. The arena stays: without it each
+        // large block goes back to the system and comes anew, which doubled the time of embedding; prompts
+        // are read in chunks, and that bounds it.
+        // No spinning: on a board with two to four cores it steals from whoever works.
+        let builder = Session::builder(&self.environment)
+            .and_then(|builder| Ok(builder.with_intra_threads(self.threads)?))
+            .and_then(|builder| Ok(builder.with_inter_threads(1)?))
+            .and_then(|builder| Ok(builder.with_memory_pattern(false)?))
+            .and_then(|builder| Ok(builder.with_intra_op_spinning(false)?))
+            .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?));
+        let mut builder = builder.map_err(|error| wrong(error.to_string()))?;
+        builder
+            .commit_from_file(path)
+            .map_err(|error| wrong(format!("ONNX Runtime does not take the graph: {error}")))
+    }
+}
+
+impl From<ort::Error> for ModelError {
+    fn from(error: ort::Error) -> Self {
+        ModelError::Run(error.to_string())
+    }
+}

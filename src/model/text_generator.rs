@@ -1,0 +1,209 @@
+//! The generator that stands on a decoder: template, tokens, greedy steps, text.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use super::adapter::Adapter;
+use super::chat::ChatTemplate;
+use super::decoder::{Decoder, Logits, argmax};
+use super::folder::{Kind, Manifest};
+use super::runtime::Runtime;
+use super::vocabulary::{Detokenizer, Vocabulary};
+use super::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
+
+/// Prompt tokens read at a time: `on_text` is asked between, so that a long prompt can be given up.
+const CHUNK: usize = 256;
+
+/// A model that writes text.
+pub struct TextGenerator {
+    name: String,
+    manifest: Manifest,
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    template: ChatTemplate,
+    adapters: BTreeMap<String, Adapter>,
+}
+
+impl TextGenerator {
+    /// Opens the decoder in `folder` with a context of at most `context` tokens; blocking.
+    ///
+    /// # Errors
+    /// The folder holds no finished decoder, or the runtime does not take it.
+    pub fn open(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
+        let manifest = Manifest::open_kind(folder, Kind::Decoder)?;
+        Ok(TextGenerator {
+            name: manifest.short_name(),
+            decoder: Decoder::open_model(runtime, folder, &manifest, context)?,
+            vocabulary: Vocabulary::open(folder)?,
+            template: ChatTemplate::open(folder)?,
+            adapters: BTreeMap::new(),
+            manifest,
+        })
+    }
+
+    /// Loads the adapter file at `path`; requests may name it from now on. Blocking.
+    ///
+    /// # Errors
+    /// It is no adapter of this decoder.
+    pub fn load_adapter(&mut self, path: &Path) -> Result<String, ModelError> {
+        let adapter = Adapter::open(path, &self.manifest)?;
+        let name = adapter.name.clone();
+        self.adapters.insert(name.clone(), adapter);
+        Ok(name)
+    }
+
+    /// Drops the adapter `name`; true when it was loaded.
+    pub fn drop_adapter(&mut self, name: &str) -> bool {
+        self.adapters.remove(name).is_some()
+    }
+
+    /// Logits of the last position after `tokens`, from an empty cache: for measuring.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub fn logits(
+        &mut self,
+        tokens: &[i64],
+        rows: Logits,
+        adapter: Option<&str>,
+    ) -> Result<Vec<f32>, ModelError> {
+        let adapter = find_adapter(&self.adapters, adapter)?;
+        self.decoder.truncate(0);
+        self.decoder.step(tokens, rows, adapter)
+    }
+
+    /// Reads a prompt of `tokens` as a generation does, from an empty cache: for measuring.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub(super) fn read_prompt(&mut self, tokens: &[i64]) -> Result<(), ModelError> {
+        self.decoder.truncate(0);
+        for chunk in tokens.chunks(CHUNK) {
+            self.decoder.step(chunk, Logits::Last, None)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one more token, as a generation does after it has chosen it: for measuring.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub(super) fn read_token(&mut self, token: i64) -> Result<(), ModelError> {
+        self.decoder.step(&[token], Logits::Last, None).map(drop)
+    }
+
+    /// The tokenizer.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn prompt(&self, messages: &[Message]) -> Result<Vec<i64>, ModelError> {
+        // The template writes the special tokens out, so none are added.
+        self.vocabulary
+            .encode(&self.template.render(messages)?, false)
+    }
+}
+
+impl Generator for TextGenerator {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.decoder.capacity()
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<usize, ModelError> {
+        Ok(self.prompt(messages)?.len())
+    }
+
+    fn adapters(&self) -> Vec<String> {
+        self.adapters.keys().cloned().collect()
+    }
+
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, ModelError> {
+        let begun = Instant::now();
+        let prompt = self.prompt(&request.messages)?;
+        if prompt.is_empty() || prompt.len() >= self.decoder.capacity() {
+            return Err(ModelError::PromptTooLong {
+                tokens: prompt.len(),
+                limit: self.decoder.capacity().saturating_sub(1),
+            });
+        }
+        let adapter = find_adapter(&self.adapters, request.adapter.as_deref())?;
+        let mut generated = Generated {
+            text: String::new(),
+            prompt_tokens: prompt.len(),
+            tokens: 0,
+            first_token: begun.elapsed(),
+            finish: Finish::Length,
+        };
+        self.decoder.truncate(0);
+        let mut logits = Vec::new();
+        for chunk in prompt.chunks(CHUNK) {
+            if on_text("").is_break() {
+                generated.finish = Finish::Stopped;
+                return Ok(generated);
+            }
+            logits = self.decoder.step(chunk, Logits::Last, adapter)?;
+        }
+        let most = request
+            .max_tokens
+            .min(self.decoder.capacity() - prompt.len());
+        let mut detokenizer = Detokenizer::default();
+        while generated.tokens < most {
+            let token = argmax(&logits) as u32;
+            if generated.tokens == 0 {
+                generated.first_token = begun.elapsed();
+            }
+            if self.manifest.end_tokens.contains(&token) {
+                generated.finish = Finish::EndOfText;
+                break;
+            }
+            generated.tokens += 1;
+            let fresh = detokenizer.push(&self.vocabulary, token)?;
+            generated.text.push_str(&fresh);
+            if on_text(&fresh).is_break() {
+                generated.finish = Finish::Stopped;
+                return Ok(generated);
+            }
+            if generated.tokens < most {
+                logits = self
+                    .decoder
+                    .step(&[i64::from(token)], Logits::Last, adapter)?;
+            }
+        }
+        let rest = detokenizer.finish(&self.vocabulary)?;
+        if !rest.is_empty() {
+            generated.text.push_str(&rest);
+            let _ = on_text(&rest);
+        }
+        Ok(generated)
+    }
+}
+
+fn find_adapter<'a>(
+    adapters: &'a BTreeMap<String, Adapter>,
+    name: Option<&str>,
+) -> Result<Option<&'a Adapter>, ModelError> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    match adapters.get(name) {
+        Some(adapter) => Ok(Some(adapter)),
+        None => Err(ModelError::UnknownAdapter {
+            name: name.to_owned(),
+            known: if adapters.is_empty() {
+                "none".to_owned()
+            } else {
+                adapters.keys().cloned().collect::<Vec<_>>().join(", ")
+            },
+        }),
+    }
+}

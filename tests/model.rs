@@ -1,0 +1,429 @@
+//! The imported models against numbers that an independent implementation computed
+//! (`tests/references/make.py` with transformers, PEFT and sentence-transformers).
+
+#[path = "support/models.rs"]
+mod models;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+use almanac::model::folder::Manifest;
+use almanac::model::import::{Precision, adapter::import_adapter, import_decoder, import_embedder};
+use almanac::model::{
+    Embedder as _, GenerateRequest, Generated, Generator as _, Logits, Message, ModelError, Role,
+    Runtime, SentenceEmbedder, TextGenerator,
+};
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::Value;
+
+const DECODER: &str = "smollm2-135m-instruct";
+const EMBEDDER: &str = "all-minilm-l6-v2";
+const CONTEXT: usize = 1024;
+
+/// One test at a time: each opens models of hundreds of megabytes.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn references() -> &'static Value {
+    static REFERENCES: OnceLock<Value> = OnceLock::new();
+    REFERENCES.get_or_init(|| {
+        serde_json::from_str(include_str!("references/references.json")).expect("valid JSON")
+    })
+}
+
+fn runtime() -> Runtime {
+    Runtime::load(&models::folder().join("runtime/libonnxruntime.so"), 2).expect("ONNX Runtime")
+}
+
+fn gguf() -> PathBuf {
+    let folder = models::folder().join("sources").join(DECODER);
+    let files = fs::read_dir(&folder).expect("the decoder's source is fetched");
+    files
+        .map(|entry| entry.expect("readable").path())
+        .find(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "gguf")
+        })
+        .expect("a GGUF file")
+}
+
+/// The decoder imported at `precision`, made once and kept for the next run of the tests.
+fn decoder(precision: Precision) -> PathBuf {
+    let out = models::folder().join(format!("imported/{precision:?}"));
+    if Manifest::open(&out).is_err() {
+        import_decoder(DECODER, &gguf(), &out, precision, &mut |_, _| {}).expect("imports");
+    }
+    out
+}
+
+fn embedder() -> PathBuf {
+    let out = models::folder().join("imported/embedder");
+    if Manifest::open(&out).is_err() {
+        let source = models::folder().join("sources").join(EMBEDDER);
+        import_embedder(EMBEDDER, &source, &out, &mut |_, _| {}).expect("imports");
+    }
+    out
+}
+
+fn open(precision: Precision) -> TextGenerator {
+    TextGenerator::open(&runtime(), &decoder(precision), CONTEXT).expect("opens")
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|x| x.as_f64().expect("a number") as f32)
+        .collect()
+}
+
+fn ids(value: &Value) -> Vec<i64> {
+    value
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|x| x.as_i64().expect("a number"))
+        .collect()
+}
+
+/// Largest absolute difference between our logits and the reference's, over the kept ids.
+fn difference(generator: &mut TextGenerator, reference: &Value, adapter: Option<&str>) -> f32 {
+    let tokens = ids(&reference["tokens"]);
+    let ours = generator
+        .logits(&tokens, Logits::Last, adapter)
+        .expect("runs");
+    let kept = ids(&references()["kept_ids"]);
+    let theirs = floats(&reference["logits"]);
+    kept.iter()
+        .zip(theirs)
+        .map(|(id, theirs)| (ours[*id as usize] - theirs).abs())
+        .fold(0.0, f32::max)
+}
+
+#[test]
+fn the_imported_tokenizer_and_template_give_the_reference_tokens() {
+    let _alone = alone();
+    let generator = open(Precision::F32);
+    for prompt in references()["prompts"].as_array().expect("an array") {
+        let text = prompt["text"].as_str().expect("a text");
+        let tokens = generator.vocabulary().encode(text, false).expect("encodes");
+        assert_eq!(tokens, ids(&prompt["tokens"]), "{text}");
+    }
+    for (chat, prompt) in references()["chats"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .zip(4..)
+    {
+        let messages: Vec<Message> = chat["messages"]
+            .as_array()
+            .expect("an array")
+            .iter()
+            .map(|message| {
+                let role = match message["role"].as_str() {
+                    Some("system") => Role::System,
+                    _ => Role::User,
+                };
+                Message::new(role, message["content"].as_str().expect("a text"))
+            })
+            .collect();
+        let tokens = references()["prompts"][prompt]["tokens"]
+            .as_array()
+            .expect("an array")
+            .len();
+        assert_eq!(generator.prompt_tokens(&messages).expect("renders"), tokens);
+    }
+}
+
+#[test]
+fn single_precision_logits_equal_the_reference() {
+    let _alone = alone();
+    let mut generator = open(Precision::F32);
+    for prompt in references()["prompts"].as_array().expect("an array") {
+        let found = difference(&mut generator, prompt, None);
+        println!(
+            "fp32 logits differ by at most {found:.1e}: {}",
+            prompt["text"]
+        );
+        assert!(found < 2e-3, "{found} on {}", prompt["text"]);
+    }
+}
+
+/// Perplexity of the reference text in windows of 512 tokens.
+fn perplexity(generator: &mut TextGenerator) -> f64 {
+    let text = include_str!("references/text.txt");
+    let tokens = generator.vocabulary().encode(text, false).expect("encodes");
+    assert_eq!(
+        tokens.len() as u64,
+        references()["text"]["tokens"].as_u64().expect("a number")
+    );
+    let measured =
+        almanac::model::measure::perplexity(generator, &tokens, 512, None).expect("runs");
+    assert_eq!(
+        measured.scored as u64,
+        references()["text"]["scored"].as_u64().expect("a number")
+    );
+    measured.perplexity()
+}
+
+fn reference_perplexity() -> f64 {
+    let text = &references()["text"];
+    (text["nll"].as_f64().expect("a number") / text["scored"].as_f64().expect("a number")).exp()
+}
+
+#[test]
+fn perplexity_is_the_references_in_single_precision_and_near_it_in_eight_bits() {
+    let _alone = alone();
+    let reference = reference_perplexity();
+    let single = perplexity(&mut open(Precision::F32));
+    let eight = perplexity(&mut open(Precision::Int8));
+    println!(
+        "perplexity: reference {reference:.4}, fp32 import {single:.4}, int8 import {eight:.4}"
+    );
+    assert!((single / reference - 1.0).abs() < 1e-3);
+    assert!(
+        eight / reference < 1.06,
+        "int8 loses {:.1} %",
+        100.0 * (eight / reference - 1.0)
+    );
+}
+
+#[test]
+fn embeddings_point_where_the_references_point() {
+    let _alone = alone();
+    let embedder = SentenceEmbedder::open(&runtime(), &embedder()).expect("opens");
+    assert_eq!((embedder.dimension(), embedder.max_tokens()), (384, 256));
+    let references = references()["embeddings"].as_array().expect("an array");
+    let texts: Vec<&str> = references
+        .iter()
+        .map(|entry| entry["text"].as_str().expect("a text"))
+        .collect();
+    let vectors = embedder.embed(&texts).expect("embeds");
+    for (vector, reference) in vectors.rows().into_iter().zip(references) {
+        let theirs = floats(&reference["vector"]);
+        let cosine: f32 = vector.iter().zip(&theirs).map(|(a, b)| a * b).sum();
+        println!(
+            "embedding cosine {cosine:.6}: {:.40}",
+            reference["text"].as_str().unwrap_or_default()
+        );
+        assert!(cosine > 0.9999, "{cosine} on {}", reference["text"]);
+    }
+}
+
+#[test]
+fn an_embedding_does_not_depend_on_its_batch() {
+    let _alone = alone();
+    let embedder = SentenceEmbedder::open(&runtime(), &embedder()).expect("opens");
+    let texts = [
+        "Short.",
+        "A somewhat longer sentence about maize, soil and rain in the spring.",
+    ];
+    let together = embedder.embed(&texts).expect("embeds");
+    for (text, row) in texts.iter().zip(together.rows()) {
+        let alone = embedder.embed(&[*text]).expect("embeds");
+        let cosine: f32 = alone.row(0).iter().zip(row).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.99999, "{cosine}");
+    }
+    assert_eq!(embedder.embed(&[]).expect("embeds nothing").nrows(), 0);
+}
+
+/// Writes the PEFT folder that `make.py` describes: every matrix by the same formula.
+fn peft_folder(folder: &Path) {
+    let reference = &references()["adapter"];
+    let rank = reference["rank"].as_u64().expect("a number") as usize;
+    let sizes: BTreeMap<&str, (usize, usize)> = BTreeMap::from([
+        ("mlp.down_proj", (1536, 576)),
+        ("mlp.gate_proj", (576, 1536)),
+        ("mlp.up_proj", (576, 1536)),
+        ("self_attn.k_proj", (576, 192)),
+        ("self_attn.o_proj", (576, 576)),
+        ("self_attn.q_proj", (576, 576)),
+        ("self_attn.v_proj", (576, 192)),
+    ]);
+    let mut names: Vec<(String, Vec<usize>)> = Vec::new();
+    for layer in 0..30 {
+        for (module, (width, outputs)) in &sizes {
+            let name =
+                |side| format!("base_model.model.model.layers.{layer}.{module}.lora_{side}.weight");
+            names.push((name("A"), vec![rank, *width]));
+            names.push((name("B"), vec![*outputs, rank]));
+        }
+    }
+    names.sort();
+    let data: Vec<Vec<u8>> = names
+        .iter()
+        .enumerate()
+        .map(|(seed, (_, shape))| {
+            (0..shape[0] * shape[1])
+                .map(|index| (0.37 * index as f64 + seed as f64).sin() * 0.02)
+                .flat_map(|value| half::f16::from_f64(value).to_f32().to_le_bytes())
+                .collect()
+        })
+        .collect();
+    let views = names.iter().zip(&data).map(|((name, shape), bytes)| {
+        (
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).expect("sizes match"),
+        )
+    });
+    let file = safetensors::serialize(views, None).expect("serialises");
+    fs::write(folder.join("adapter_model.safetensors"), file).expect("writable");
+    let config = serde_json::json!({"peft_type": "LORA", "r": rank, "lora_alpha": reference["alpha"], "bias": "none"});
+    fs::write(folder.join("adapter_config.json"), config.to_string()).expect("writable");
+}
+
+#[test]
+fn an_adapter_gives_pefts_logits_and_dropping_it_restores_the_bases() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    peft_folder(folder.path());
+    let base = decoder(Precision::F32);
+    let file = folder.path().join("wave.safetensors");
+    import_adapter(folder.path(), &base, &file).expect("converts");
+    let mut generator = open(Precision::F32);
+    let name = generator.load_adapter(&file).expect("loads");
+    let prompts = references()["prompts"].as_array().expect("an array");
+    let tuned = references()["adapter"]["prompts"]
+        .as_array()
+        .expect("an array");
+    for (prompt, tuned) in prompts.iter().zip(tuned) {
+        let found = difference(&mut generator, tuned, Some(&name));
+        let moved = difference(&mut generator, prompt, Some(&name));
+        println!("adapter: differs from PEFT by {found:.1e}, moves the logits by {moved:.1e}");
+        assert!(found < 5e-3, "{found} from PEFT");
+        assert!(moved > 0.05, "the adapter changed nothing: {moved}");
+    }
+    let tokens = ids(&prompts[0]["tokens"]);
+    let before = open(Precision::F32)
+        .logits(&tokens, Logits::Last, None)
+        .expect("runs");
+    assert!(generator.drop_adapter(&name));
+    assert_eq!(
+        generator.logits(&tokens, Logits::Last, None).expect("runs"),
+        before
+    );
+    let error = generator
+        .logits(&tokens, Logits::Last, Some(&name))
+        .expect_err("it was dropped");
+    assert!(
+        matches!(error, ModelError::UnknownAdapter { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_adapter_for_another_base_is_refused_by_name() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    peft_folder(folder.path());
+    let file = folder.path().join("wave.safetensors");
+    import_adapter(folder.path(), &decoder(Precision::F32), &file).expect("converts");
+    let error = open(Precision::Int8)
+        .load_adapter(&file)
+        .expect_err("another base")
+        .to_string();
+    assert!(
+        error.contains("made for the base") && error.contains(DECODER),
+        "{error}"
+    );
+}
+
+fn request(question: &str, max_tokens: usize) -> GenerateRequest {
+    GenerateRequest {
+        messages: vec![Message::new(Role::User, question)],
+        max_tokens,
+        adapter: None,
+    }
+}
+
+fn generate(generator: &mut TextGenerator, request: &GenerateRequest) -> (Generated, String) {
+    let mut streamed = String::new();
+    let generated = generator
+        .generate(request, &mut |text| {
+            streamed.push_str(text);
+            ControlFlow::Continue(())
+        })
+        .expect("generates");
+    (generated, streamed)
+}
+
+#[test]
+fn the_stream_is_the_text_and_a_second_run_writes_the_same() {
+    let _alone = alone();
+    let mut generator = open(Precision::Int8);
+    let request = request("Write the word naïve, then 氮肥 and a smiling emoji.", 48);
+    let (first, streamed) = generate(&mut generator, &request);
+    assert_eq!(first.text, streamed);
+    let (second, _) = generate(&mut generator, &request);
+    assert_eq!(first.text, second.text);
+    assert!(first.tokens > 0 && first.tokens <= 48);
+}
+
+#[test]
+fn a_listener_that_breaks_stops_the_generation() {
+    let _alone = alone();
+    let mut generator = open(Precision::Int8);
+    let mut heard = 0;
+    let generated = generator
+        .generate(
+            &request("Count from one to one hundred.", 200),
+            &mut |text| {
+                heard += usize::from(!text.is_empty());
+                if heard == 3 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )
+        .expect("generates");
+    assert!(generated.tokens < 10, "{generated:?}");
+}
+
+#[test]
+fn a_prompt_that_does_not_fit_is_an_error_that_counts() {
+    let _alone = alone();
+    let mut generator = open(Precision::Int8);
+    let error = generator
+        .generate(&request(&"maize ".repeat(3000), 8), &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .expect_err("too long");
+    assert!(
+        matches!(error, ModelError::PromptTooLong { limit: 1023, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_changed_weight_is_found_by_verify() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for entry in fs::read_dir(embedder()).expect("readable") {
+        let entry = entry.expect("readable");
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("copies");
+    }
+    let manifest = Manifest::open(folder.path()).expect("sealed");
+    manifest.verify(folder.path()).expect("unchanged");
+    let path = folder.path().join("model.onnx.data");
+    let mut bytes = fs::read(&path).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).expect("writable");
+    let error = manifest
+        .verify(folder.path())
+        .expect_err("one bit differs")
+        .to_string();
+    assert!(
+        error.contains("model.onnx.data") && error.contains("import the model again"),
+        "{error}"
+    );
+}
