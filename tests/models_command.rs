@@ -167,7 +167,7 @@ fn the_list_is_one_json_object_a_recipe() {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let recipes = std::fs::read_dir(folder).expect("models/ is there");
-    assert_eq!(names, recipes.filter(|entry| is_toml(entry)).count());
+    assert_eq!(names, recipes.filter(is_toml).count());
 }
 
 fn is_toml(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
