@@ -13,8 +13,7 @@ use tokio::task::JoinSet;
 
 use super::golden;
 use super::health::{Health, Part};
-use super::intake::{Admitted, Intake, Note, message};
-use super::post::{Outgoing, Receipt};
+use super::intake::{Admitted, Intake, Note};
 use super::queue::{Popped, Queue};
 use super::settle::Settled;
 use super::status::{Rhythm, StatusPace};
@@ -22,7 +21,7 @@ use super::worker::{Event, Job, expired};
 use crate::clock::Clock;
 use crate::control::{Progress, Reply};
 use crate::edition::Golden;
-use crate::field::{BoxState, BoxStatus, IncomingAsk};
+use crate::field::{AckToken, BoxReport, BoxState, IncomingAsk, Publication};
 use crate::journal::Accepted;
 use crate::types::{Answer, Ask, AskKey, AskLimits, Question, Reading, Status};
 
@@ -61,7 +60,7 @@ enum Origin {
     Field {
         key: AskKey,
         accepted: Box<Accepted>,
-        receipt: Option<Receipt>,
+        token: Option<AckToken>,
     },
     Socket {
         id: Option<String>,
@@ -102,7 +101,6 @@ pub struct Desk {
     stage: Stage,
     rhythm: Rhythm,
     pace: StatusPace,
-    session: u64,
     told: u64,
     errands: JoinSet<()>,
     /// Parts of the daemon that are unwell.
@@ -123,7 +121,6 @@ impl Desk {
             stage: Stage::Starting(golden, Vec::new()),
             rhythm: Rhythm::default(),
             pace: StatusPace::default(),
-            session: 0,
             told: 0,
             errands: JoinSet::new(),
             health: Health::default(),
@@ -143,7 +140,7 @@ impl Desk {
                 origin: Origin::Field {
                     key,
                     accepted,
-                    receipt: None,
+                    token: None,
                 },
                 question,
                 arrived: now,
@@ -155,15 +152,14 @@ impl Desk {
     }
 
     /// Takes a question of the broker in; its place is decided on an errand.
-    pub fn take(&mut self, ask: IncomingAsk, receipt: Receipt) {
+    pub fn take(&mut self, ask: IncomingAsk, token: AckToken) {
         if matches!(self.stage, Stage::Stopping) {
             return; // Not acknowledged: the broker brings it again.
         }
         let errand = self.intake.clone();
         let wait_s = self.wait_s();
         let edition = self.terms.edition;
-        self.errands
-            .spawn(errand.take(ask, receipt, edition, wait_s));
+        self.errands.spawn(errand.take(ask, token, edition, wait_s));
     }
 
     /// Whether another ask may be taken in now.
@@ -194,7 +190,7 @@ impl Desk {
             accepted,
             arrived,
             place,
-            receipt,
+            token,
         } = admitted;
         let ticket = self.ticket();
         let deadline = arrived + self.left(&accepted);
@@ -209,7 +205,7 @@ impl Desk {
         let origin = Origin::Field {
             key,
             accepted,
-            receipt,
+            token,
         };
         let open = Open {
             origin,
@@ -225,7 +221,9 @@ impl Desk {
     pub fn take_local(&mut self, ask: Ask, replies: mpsc::Sender<Reply>, now: Instant) {
         let question = match ask.validate(&AskLimits::default(), self.clock.now()) {
             Ok(question) => question,
-            Err(invalid) => return reply(&replies, &self.at_once(&ask, Status::Invalid, &invalid.0)),
+            Err(invalid) => {
+                return reply(&replies, &self.at_once(&ask, Status::Invalid, &invalid.0));
+            }
         };
         let Ok(place) = Arc::clone(&self.intake.places).try_acquire_owned() else {
             let mut answer = self.at_once(&ask, Status::Busy, "the queue is full");
@@ -237,7 +235,10 @@ impl Desk {
             .map_or(self.terms.deadline, Duration::from_secs_f64);
         let ticket = self.ticket();
         if self.queue.push("", now + deadline, ticket).is_err() {
-            return reply(&replies, &self.at_once(&ask, Status::Busy, "the queue is full"));
+            return reply(
+                &replies,
+                &self.at_once(&ask, Status::Busy, "the queue is full"),
+            );
         }
         let origin = Origin::Socket {
             id: ask.id,
@@ -327,7 +328,8 @@ impl Desk {
                 match panic {
                     Some(words) => {
                         tracing::error!(words, "answering panicked");
-                        self.health.is_unwell(Part::Model, format!("panicked: {words}"));
+                        self.health
+                            .is_unwell(Part::Model, format!("panicked: {words}"));
                     }
                     None if outcome.status == Status::Failed => {
                         let reason = outcome.reason.clone().unwrap_or_default();
@@ -358,7 +360,11 @@ impl Desk {
                 Turn::Ready
             }
             Err(reason) => {
-                tracing::warn!(question = asked.question, reason, "a golden question failed");
+                tracing::warn!(
+                    question = asked.question,
+                    reason,
+                    "a golden question failed"
+                );
                 failures.push(format!("{:?}: {reason}", asked.question));
                 if golden.is_empty() {
                     return Turn::Fatal(failures.join("; "));
@@ -389,10 +395,10 @@ impl Desk {
                 (part.reason, part.answer) = (None, Some(text));
                 (part.seq, part.is_final) = (open.seq, false);
                 let correlation = accepted.correlation.clone();
-                let part = message(&part, &accepted.respond_to, correlation);
+                let part = Publication::part(&accepted.respond_to, correlation, &part);
                 // A part that finds no room is lost, and its number with it: askers see the gap, and
                 // the final message has the whole text.
-                self.intake.post.try_send(Outgoing::Part(part));
+                self.intake.post.part(part);
                 open.seq += 1;
             }
             _ => {}
@@ -421,7 +427,7 @@ impl Desk {
             Origin::Field {
                 key,
                 accepted,
-                receipt,
+                token,
             } => {
                 let (status, millis) = (answer.status, answer.timing_ms.total);
                 tracing::info!(key = %key, ?status, millis, "done");
@@ -431,7 +437,7 @@ impl Desk {
                     answer,
                     respond_to: accepted.respond_to,
                     correlation: accepted.correlation,
-                    receipt,
+                    token,
                 };
                 self.errands.spawn(self.intake.clone().settle(settled));
             }
@@ -439,19 +445,12 @@ impl Desk {
     }
 
     /// Tells those whose deadline has passed, and gives the status message when one is due.
-    pub fn tick(&mut self, now: Instant) -> Option<BoxStatus> {
+    pub fn tick(&mut self, now: Instant) -> Option<BoxReport> {
         for ticket in self.queue.take_expired(now) {
             self.end(ticket, expired(), now);
         }
         while self.errands.try_join_next().is_some() {}
-        self.pace.due(&self.status(), now)
-    }
-
-    /// A connection to the broker stands: the status must be published anew.
-    pub fn connected(&mut self, session: u64) {
-        self.session = session;
-        self.pace.forget();
-        self.health.is_well(Part::Broker);
+        self.pace.due(self.status(), now)
     }
 
     /// Stops taking questions in; those that wait stay in the journal.
@@ -469,9 +468,8 @@ impl Desk {
     }
 
     /// How the box is.
-    pub fn status(&self) -> BoxStatus {
-        BoxStatus {
-            box_name: self.terms.box_name.clone(),
+    pub fn status(&self) -> BoxReport {
+        BoxReport {
             state: match self.stage {
                 Stage::Starting(..) => BoxState::Starting,
                 Stage::Ready if self.health.is_degraded() => BoxState::Degraded,
@@ -481,8 +479,6 @@ impl Desk {
             edition: self.terms.edition,
             queue: self.waiting(),
             wait_s: self.wait_s(),
-            session: self.session,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::control::{ControlError, Fault, FaultCode};
 use crate::durable::FileError;
 use crate::edition::EditionError;
+use crate::library::LibraryError;
 use crate::model::ModelError;
 
 /// The daemon, or a command that opened the state itself, cannot go on.
@@ -44,6 +45,9 @@ pub enum ServiceError {
     /// The edition cannot be used.
     #[error(transparent)]
     Edition(#[from] EditionError),
+    /// The library cannot be opened, filled or searched.
+    #[error(transparent)]
+    Library(LibraryError),
     /// The socket cannot be used.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -66,6 +70,9 @@ impl ServiceError {
             ServiceError::Operator { .. }
             | ServiceError::Edition(EditionError::Manifest { .. })
             | ServiceError::Control(ControlError::PathTooLong { .. })
+            | ServiceError::Library(
+                LibraryError::OtherEmbedder { .. } | LibraryError::OtherSchema { .. },
+            )
             | ServiceError::Model(ModelError::Runtime { .. } | ModelError::File { .. }) => {
                 FaultCode::Config
             }
@@ -84,6 +91,16 @@ impl ServiceError {
                 "`almanac ingest` chooses golden questions anew; `almanac models verify` checks the models".into(),
             ),
             _ => None,
+        }
+    }
+}
+
+impl From<LibraryError> for ServiceError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::Locked { path } => ServiceError::StateInUse { path },
+            LibraryError::NoSuchPath { .. } => ServiceError::Missing(error.to_string()),
+            other => ServiceError::Library(other),
         }
     }
 }

@@ -71,12 +71,19 @@ pub fn judge(golden: &Golden, answer: &Answer) -> Result<(), String> {
         }
     }
     if let Some(document) = &golden.document
-        && !answer.citations.iter().any(|citation| citation.document == *document)
+        && !answer
+            .citations
+            .iter()
+            .any(|citation| citation.document == *document)
     {
         return Err(format!("{document} is not cited"));
     }
     let text = answer.answer.as_deref().unwrap_or_default().to_lowercase();
-    match golden.facts.iter().find(|fact| !text.contains(&fact.to_lowercase())) {
+    match golden
+        .facts
+        .iter()
+        .find(|fact| !text.contains(&fact.to_lowercase()))
+    {
         Some(fact) => Err(format!("{fact:?} is not in the answer")),
         None => Ok(()),
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::post::{Outgoing, Post, Receipt};
-use crate::field::{Asked, IncomingAsk};
+use super::post::{Outgoing, Post};
+use crate::field::{AckToken, Asked, IncomingAsk, encode};
 use crate::journal::{Acceptance, Accepted, Journal, Outcome};
 use crate::types::{Answer, AskKey, InvalidAsk, Status};
 
@@ -22,7 +22,7 @@ pub struct Admitted {
     /// Its place in the queue; given back when it leaves.
     pub place: OwnedSemaphorePermit,
     /// The packet, where it is acknowledged only with the outcome (boxes that share their questions).
-    pub receipt: Option<Receipt>,
+    pub token: Option<AckToken>,
 }
 
 /// What errands tell the loop.
@@ -57,17 +57,17 @@ pub struct Intake {
 
 impl Intake {
     /// Takes `ask` in; `wait_s` is what an asker is told when there is no place.
-    pub async fn take(self, ask: IncomingAsk, receipt: Receipt, edition: u64, wait_s: u64) {
+    pub async fn take(self, ask: IncomingAsk, token: AckToken, edition: u64, wait_s: u64) {
         match &ask.asked {
             Ok(asked) => {
                 let accepted = self.accepted(&ask, asked);
                 let key = ask.key.clone();
-                self.admit(key, accepted, receipt, (edition, wait_s)).await;
+                self.admit(key, accepted, token, (edition, wait_s)).await;
             }
             Err(InvalidAsk(reason)) => {
                 let (id, name) = (ask.id.clone(), &self.box_name);
                 let answer = Answer::without_text(id, Status::Invalid, reason, name, edition);
-                self.conclude(ask, answer, receipt).await;
+                self.conclude(ask, answer, token).await;
             }
         }
     }
@@ -92,7 +92,7 @@ impl Intake {
         &self,
         key: AskKey,
         accepted: Accepted,
-        receipt: Receipt,
+        token: AckToken,
         (edition, wait_s): (u64, u64),
     ) {
         let arrived = Instant::now();
@@ -112,44 +112,46 @@ impl Intake {
             message(&answer, &accepted.respond_to, accepted.correlation.clone())
         };
         let place = match known {
-            Ok(Some(acceptance)) => return self.repeat(key, acceptance, receipt).await,
+            Ok(Some(acceptance)) => return self.repeat(key, acceptance, token).await,
             Err(error) => {
                 self.note(Note::Journal(Err(error.to_string()))).await;
                 return self
-                    .busy(refused("the box cannot write its journal"), receipt)
+                    .busy(refused("the box cannot write its journal"), token)
                     .await;
             }
             Ok(None) => Arc::clone(&self.places).try_acquire_owned(),
         };
         let Ok(place) = place else {
-            return self.busy(refused("the queue is full"), receipt).await;
+            return self.busy(refused("the queue is full"), token).await;
         };
         match self.journal.accept(&key, &accepted).await {
             Ok(Acceptance::New) => {
-                let keep = self.shares.then_some(receipt);
-                if keep.is_none() {
-                    self.post.send(Outgoing::Acknowledge(receipt)).await;
-                }
+                let token = if self.shares {
+                    Some(token)
+                } else {
+                    self.post.send(Outgoing::Acknowledge(token)).await;
+                    None
+                };
                 self.note(Note::Admitted(Box::new(Admitted {
                     key,
                     accepted,
                     arrived,
                     place,
-                    receipt: keep,
+                    token,
                 })))
                 .await;
             }
-            Ok(acceptance) => self.repeat(key, acceptance, receipt).await,
+            Ok(acceptance) => self.repeat(key, acceptance, token).await,
             Err(error) => {
                 // Nothing is written down: the question is forgotten, as `busy` says.
                 self.note(Note::Journal(Err(error.to_string()))).await;
-                self.busy(refused("the box cannot write its journal"), receipt)
+                self.busy(refused("the box cannot write its journal"), token)
                     .await;
             }
         }
     }
 
-    async fn conclude(&self, ask: IncomingAsk, answer: Answer, receipt: Receipt) {
+    async fn conclude(&self, ask: IncomingAsk, answer: Answer, token: AckToken) {
         let key = ask.key;
         let outcome = message(&answer, &ask.respond_to, ask.correlation);
         let concluded =
@@ -159,32 +161,32 @@ impl Intake {
             Ok(Acceptance::New) => {
                 let (key, told) = (Some(key), Status::Invalid);
                 self.post.send(Outgoing::Outcome { key, outcome }).await;
-                self.post.send(Outgoing::Acknowledge(receipt)).await;
+                self.post.send(Outgoing::Acknowledge(token)).await;
                 self.note(Note::Told(told)).await;
             }
-            Ok(acceptance) => self.repeat(key, acceptance, receipt).await,
+            Ok(acceptance) => self.repeat(key, acceptance, token).await,
             Err(error) => {
                 self.note(Note::Journal(Err(error.to_string()))).await;
                 // The same payload gets the same outcome without a journal, too.
-                self.busy(outcome, receipt).await;
+                self.busy(outcome, token).await;
             }
         }
     }
 
     /// A known question: its outcome again, or patience.
-    async fn repeat(&self, key: AskKey, acceptance: Acceptance, receipt: Receipt) {
+    async fn repeat(&self, key: AskKey, acceptance: Acceptance, token: AckToken) {
         if let Acceptance::Done(outcome) = acceptance {
             let key = Some(key);
             self.post.send(Outgoing::Outcome { key, outcome }).await;
         }
-        self.post.send(Outgoing::Acknowledge(receipt)).await;
+        self.post.send(Outgoing::Acknowledge(token)).await;
     }
 
-    async fn busy(&self, outcome: Outcome, receipt: Receipt) {
+    async fn busy(&self, outcome: Outcome, token: AckToken) {
         self.post
             .send(Outgoing::Outcome { key: None, outcome })
             .await;
-        self.post.send(Outgoing::Acknowledge(receipt)).await;
+        self.post.send(Outgoing::Acknowledge(token)).await;
         self.note(Note::Told(Status::Busy)).await;
     }
 
@@ -198,8 +200,7 @@ impl Intake {
 pub fn message(answer: &Answer, topic: &str, correlation: Option<Vec<u8>>) -> Outcome {
     Outcome {
         topic: topic.to_owned(),
-        // An answer is plain data: it always has a JSON form.
-        payload: serde_json::to_vec(answer).unwrap_or_default(),
+        payload: encode(answer),
         correlation,
     }
 }

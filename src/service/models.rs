@@ -101,7 +101,9 @@ fn name(role: Role) -> &'static str {
 pub fn adopt_model(state: &Path, folder: &Path) -> Result<(), ServiceError> {
     let inside = folder.strip_prefix(state).map_err(|_| {
         let (folder, state) = (folder.display(), state.display());
-        ServiceError::Invalid(format!("{folder}: a model lies in the state folder {state}"))
+        ServiceError::Invalid(format!(
+            "{folder}: a model lies in the state folder {state}"
+        ))
     })?;
     let manifest = Manifest::open(folder)?;
     let role = match manifest.kind {
@@ -159,7 +161,9 @@ mod tests {
         ] {
             adopt_model(state.path(), &model(state.path(), kind, name)).expect("adopted");
         }
-        let edition = Edition::current(state.path()).expect("readable").expect("one");
+        let edition = Edition::current(state.path())
+            .expect("readable")
+            .expect("one");
         let config = Config::defaults(Some(state.path())).expect("valid");
         let models = Models::new(&config, &edition);
         let folder = |role| models.folder(role).expect("there is one");
@@ -173,7 +177,14 @@ mod tests {
         let state = tempfile::tempdir().expect("a temporary folder");
         let edition = zero::ensure(state.path(), zero::Change::default()).expect("writable");
         let config = Config::defaults(Some(state.path())).expect("valid");
-        let error = Models::new(&config, &edition).generator().err().expect("none there");
-        assert!(error.hint().is_some_and(|hint| hint.contains("models fetch")));
+        let error = Models::new(&config, &edition)
+            .generator()
+            .err()
+            .expect("none there");
+        assert!(
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("models fetch"))
+        );
     }
 }

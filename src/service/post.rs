@@ -1,8 +1,9 @@
-//! What leaves the daemon's loop for the broker: a bounded queue that the MQTT task drains.
+//! What leaves the daemon's loop for the broker: one bounded queue, so that the parts of an answer and
+//! its outcome keep their order.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::field::BoxStatus;
+use crate::field::{AckToken, Publication};
 use crate::journal::Outcome;
 use crate::types::AskKey;
 
@@ -10,25 +11,22 @@ use crate::types::AskKey;
 /// journal bears, and loses a streamed part, which the final message repeats.
 const WAITING: usize = 256;
 
-/// A packet that is to be acknowledged, as the MQTT room names it.
-pub type Receipt = u64;
-
-/// One thing for the MQTT task to do.
-#[derive(Clone, Debug, PartialEq)]
+/// One thing to hand to the broker.
+#[derive(Debug)]
 pub enum Outgoing {
-    /// Publish an outcome; with a key it is repeated until the broker has it.
+    /// Publish an outcome.
     Outcome {
-        /// The question, for [`Outcome`]s that stand in the journal; none for `busy`.
+        /// The question, where the journal is to learn of the delivery; none for `busy`.
         key: Option<AskKey>,
         /// The message.
         outcome: Outcome,
     },
     /// Publish a part of an answer; it may be lost.
-    Part(Outcome),
+    Part(Publication),
     /// Acknowledge an ask.
-    Acknowledge(Receipt),
-    /// Publish the retained status.
-    Status(BoxStatus),
+    Acknowledge(AckToken),
+    /// Say when everything before this was handed over.
+    Flush(oneshot::Sender<()>),
 }
 
 /// The sending end.
@@ -42,13 +40,21 @@ impl Post {
         (Post(sender), receiver)
     }
 
-    /// Hands `outgoing` over, waiting for room. A box without a broker drops it.
+    /// Hands `outgoing` over, waiting for room.
     pub async fn send(&self, outgoing: Outgoing) {
+        // The draining task ends with the runtime only.
         let _ = self.0.send(outgoing).await;
     }
 
-    /// Hands `outgoing` over if there is room; false when there is none.
-    pub fn try_send(&self, outgoing: Outgoing) -> bool {
-        self.0.try_send(outgoing).is_ok()
+    /// Hands a part over if there is room.
+    pub fn part(&self, part: Publication) {
+        let _ = self.0.try_send(Outgoing::Part(part));
+    }
+
+    /// Waits until all that was sent before has been handed to the broker's connection.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        self.send(Outgoing::Flush(done)).await;
+        let _ = flushed.await;
     }
 }

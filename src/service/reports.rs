@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-
 use crate::edition::Manifest;
 use crate::field::BoxState;
 

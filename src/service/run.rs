@@ -7,9 +7,10 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::desk::{Desk, ERRANDS, Terms, Turn};
 use super::error::ServiceError;
+use super::health::Part;
 use super::intake::{Intake, Note};
 use super::link::Link;
-use super::post::{Outgoing, Post};
+use super::post::Post;
 use super::rooms::Rooms;
 use super::shutdown::Signals;
 use super::systemd::{self, Watchdog};
@@ -18,6 +19,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Call, Fault, FaultCode, Reply, Request, Server};
 use crate::durable;
+use crate::field::{BoxReport, FieldEvent};
 use crate::journal::{Journal, JournalError, JournalLimits};
 
 /// How often deadlines, status and watchdog are looked at.
@@ -85,7 +87,7 @@ impl Daemon {
         let signals = Signals::take_over().map_err(machine("take signals over"))?;
         systemd::status("opening the library");
         let rooms = Arc::new(Rooms::open(config)?);
-        rooms.embedder()?;
+        rooms.library()?;
         let journal = Arc::new(open_journal(config, &clock)?);
         let (post, outgoing) = Post::new();
         let (notes, heard) = mpsc::channel(ERRANDS);
@@ -151,7 +153,7 @@ impl Daemon {
                 Some(event) = self.events.recv() => self.on_event(event)?,
                 Some(note) = self.notes.recv() => self.desk.hear(note),
                 Some(call) = self.calls.recv() => self.on_call(call),
-                arrival = self.link.next(), if has_hands => arrival.reach(&mut self.desk),
+                Some(event) = self.link.next(), if has_hands => self.on_field(event),
                 _ = ticks.tick() => self.on_tick()?,
             }
             self.hand_out();
@@ -162,7 +164,10 @@ impl Daemon {
         match self.desk.on_event(event, Instant::now()) {
             Turn::Goes => Ok(()),
             Turn::Ready => {
-                tracing::info!(edition = self.serial, "ready: a golden question was answered");
+                tracing::info!(
+                    edition = self.serial,
+                    "ready: a golden question was answered"
+                );
                 systemd::ready("ready");
                 Ok(())
             }
@@ -173,24 +178,39 @@ impl Daemon {
         }
     }
 
+    fn on_field(&mut self, event: FieldEvent) {
+        match event {
+            FieldEvent::Connected => {
+                tracing::info!("connected to the broker");
+                self.desk.health.is_well(Part::Broker);
+            }
+            FieldEvent::Disconnected { why } => {
+                tracing::warn!(why, "not connected to the broker");
+                self.desk.health.is_unwell(Part::Broker, why);
+            }
+            FieldEvent::Ask { ask, ack } => self.desk.take(*ask, ack),
+            FieldEvent::Sense { device, readings } => self.link.keep(&device, readings),
+        }
+    }
+
     fn on_tick(&mut self) -> Result<(), ServiceError> {
         let now = Instant::now();
         if self.worker.is_dead() {
-            return Err(ServiceError::Machine("the answering thread has ended".into()));
+            return Err(ServiceError::Machine(
+                "the answering thread has ended".into(),
+            ));
         }
         if self.watchdog.may_feed(self.worker.step(), now) {
             systemd::feed_watchdog();
         }
         if let Some(status) = self.desk.tick(now) {
             self.say(&status);
-            if !self.post.try_send(Outgoing::Status(status)) {
-                self.desk.repeat_status();
-            }
+            self.link.report(status);
         }
         Ok(())
     }
 
-    fn say(&mut self, status: &crate::field::BoxStatus) {
+    fn say(&mut self, status: &BoxReport) {
         let state = format!("{:?}", status.state).to_lowercase();
         let text = format!(
             "{state}; edition {}, {} questions wait; {}",
@@ -286,11 +306,16 @@ impl Daemon {
         }
         self.worker.stop();
         let left = end.saturating_duration_since(Instant::now());
-        let gone = self.desk.status();
-        self.link.stop(gone, left).await;
+        let flushed = self.post.flush();
+        if tokio::time::timeout(left, flushed).await.is_ok() {
+            let left = end.saturating_duration_since(Instant::now());
+            self.link.stop(left).await;
+        }
         let left = end.saturating_duration_since(Instant::now());
         if !self.worker.join(left) {
-            tracing::warn!("the answering thread did not end in time; its question stays in the journal");
+            tracing::warn!(
+                "the answering thread did not end in time; its question stays in the journal"
+            );
         }
         tracing::info!("stopped");
     }
@@ -312,8 +337,8 @@ fn open_journal(config: &Config, clock: &Arc<dyn Clock>) -> Result<Journal, Serv
     };
     let path = config.state.join("journal");
     let journal = Journal::open(&path, limits, Arc::clone(clock)).map_err(journal_error)?;
-    if let Some(aside) = journal.set_aside() {
-        tracing::error!(moved_to = %aside.display(), "the journal was damaged; its questions are lost");
+    if let Some(damage) = journal.damage() {
+        tracing::error!(?damage, "the journal was damaged");
     }
     Ok(journal)
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::intake::{Intake, Note, message};
-use super::post::{Outgoing, Receipt};
+use super::post::Outgoing;
+use crate::field::AckToken;
 use crate::journal::{JournalError, Outcome};
 use crate::types::{Answer, AskKey};
 
@@ -24,23 +25,23 @@ pub struct Settled {
     /// MQTT 5 correlation data, to be repeated.
     pub correlation: Option<Vec<u8>>,
     /// The packet, where it is acknowledged only now.
-    pub receipt: Option<Receipt>,
+    pub token: Option<AckToken>,
 }
 
 impl Intake {
     /// Writes the outcome down and publishes what the journal then holds. As long as the journal
     /// fails it is tried again; until then, and over a restart, the question stays accepted.
     pub async fn settle(self, settled: Settled) {
-        let Settled { key, answer, .. } = &settled;
+        let (key, answer) = (&settled.key, &settled.answer);
         let mut outcome = message(answer, &settled.respond_to, settled.correlation.clone());
         let (mut pause, mut is_trimmed) = (FIRST_PAUSE, false);
         loop {
             match self.journal.finish(key, outcome.clone()).await {
-                Ok(stored) => break self.publish(&settled, stored).await,
+                Ok(stored) => return self.publish(settled, stored).await,
                 Err(JournalError::Unknown(_)) => {
                     // Its record was lost with a damaged journal: the asker is told all the same.
                     tracing::error!(key = %key, "an outcome without a question in the journal");
-                    break self.publish(&settled, outcome).await;
+                    return self.publish(settled, outcome).await;
                 }
                 Err(JournalError::TooLarge { .. }) if !is_trimmed => {
                     is_trimmed = true;
@@ -49,7 +50,7 @@ impl Intake {
                     answer.readings.clear();
                     outcome = message(&answer, &settled.respond_to, settled.correlation.clone());
                 }
-                Err(JournalError::Closed) => break,
+                Err(JournalError::Closed) => return,
                 Err(error) => {
                     let _ = self.notes.send(Note::Journal(Err(error.to_string()))).await;
                     tokio::time::sleep(pause).await;
@@ -59,12 +60,12 @@ impl Intake {
         }
     }
 
-    async fn publish(&self, settled: &Settled, outcome: Outcome) {
+    async fn publish(&self, settled: Settled, outcome: Outcome) {
         let _ = self.notes.send(Note::Journal(Ok(()))).await;
-        let key = Some(settled.key.clone());
+        let key = Some(settled.key);
         self.post.send(Outgoing::Outcome { key, outcome }).await;
-        if let Some(receipt) = settled.receipt {
-            self.post.send(Outgoing::Acknowledge(receipt)).await;
+        if let Some(token) = settled.token {
+            self.post.send(Outgoing::Acknowledge(token)).await;
         }
     }
 }

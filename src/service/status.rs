@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::field::BoxStatus;
+use crate::field::BoxReport;
 
 /// Least time between two messages that differ in figures only; a changed state is told at once.
 const PACE: Duration = Duration::from_secs(2);
@@ -10,25 +10,20 @@ const PACE: Duration = Duration::from_secs(2);
 /// Decides when the status is published.
 #[derive(Debug, Default)]
 pub struct StatusPace {
-    last: Option<(BoxStatus, Instant)>,
+    last: Option<(BoxReport, Instant)>,
 }
 
 impl StatusPace {
-    /// The message to publish now, where `current` differs enough from the last one.
-    pub fn due(&mut self, current: &BoxStatus, now: Instant) -> Option<BoxStatus> {
+    /// The status to publish now, where `current` differs enough from the last one.
+    pub fn due(&mut self, current: BoxReport, now: Instant) -> Option<BoxReport> {
         if let Some((last, at)) = &self.last {
-            let same_state = (last.state, last.session) == (current.state, current.session);
-            if last == current || (same_state && now.duration_since(*at) < PACE) {
+            let is_paced = last.state == current.state && now.duration_since(*at) < PACE;
+            if *last == current || is_paced {
                 return None;
             }
         }
-        self.last = Some((current.clone(), now));
-        Some(current.clone())
-    }
-
-    /// Makes the next [`StatusPace::due`] publish: the broker may have put the will in its place.
-    pub fn forget(&mut self) {
-        self.last = None;
+        self.last = Some((current, now));
+        Some(current)
     }
 }
 
@@ -67,47 +62,27 @@ mod tests {
     use super::*;
     use crate::field::BoxState;
 
-    fn message(state: BoxState, queue: usize) -> BoxStatus {
-        BoxStatus {
-            box_name: "b1".into(),
+    fn report(state: BoxState, queue: usize) -> BoxReport {
+        BoxReport {
             state,
             edition: 0,
             queue,
             wait_s: 0,
-            session: 1,
-            version: "0.1.0".into(),
         }
     }
 
     #[test]
     fn figures_are_paced_and_a_changed_state_is_told_at_once() {
         let (mut pace, start) = (StatusPace::default(), Instant::now());
-        let after = |millis| start + Duration::from_millis(millis);
-        assert!(pace.due(&message(BoxState::Ready, 0), start).is_some());
-        assert!(pace.due(&message(BoxState::Ready, 1), after(10)).is_none());
-        assert!(pace.due(&message(BoxState::Degraded, 1), after(20)).is_some());
-        assert!(pace.due(&message(BoxState::Degraded, 2), after(30)).is_none());
-        assert!(
-            pace.due(&message(BoxState::Degraded, 2), after(2_100))
-                .is_some()
-        );
-        assert!(
-            pace.due(&message(BoxState::Degraded, 2), after(9_000))
-                .is_none()
-        );
-        pace.forget();
-        assert!(
-            pace.due(&message(BoxState::Degraded, 2), after(9_001))
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn the_message_is_what_the_contract_says() {
-        assert_eq!(
-            serde_json::to_string(&message(BoxState::Ready, 3)).expect("plain data"),
-            r#"{"box":"b1","state":"ready","edition":0,"queue":3,"wait_s":0,"session":1,"version":"0.1.0"}"#
-        );
+        let mut due = |state, queue, millis| {
+            pace.due(report(state, queue), start + Duration::from_millis(millis))
+        };
+        assert!(due(BoxState::Ready, 0, 0).is_some());
+        assert!(due(BoxState::Ready, 1, 10).is_none());
+        assert!(due(BoxState::Degraded, 1, 20).is_some());
+        assert!(due(BoxState::Degraded, 2, 30).is_none());
+        assert!(due(BoxState::Degraded, 2, 2_100).is_some());
+        assert!(due(BoxState::Degraded, 2, 9_000).is_none());
     }
 
     #[test]

@@ -227,9 +227,7 @@ impl Thread {
         };
         let began = Instant::now();
         let mut on_progress = |progress: Progress<'_>| self.on_progress(job, progress);
-        let answered = catch_unwind(AssertUnwindSafe(|| {
-            answering.answer(job, &mut on_progress)
-        }));
+        let answered = catch_unwind(AssertUnwindSafe(|| answering.answer(job, &mut on_progress)));
         let mut outcome = match answered {
             Ok(outcome) => outcome,
             Err(panic) => {
