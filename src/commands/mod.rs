@@ -4,6 +4,7 @@
 //! object a line, the same whether a daemon runs or the command opened the state itself.
 
 mod ask;
+mod bench;
 mod channel;
 mod edition;
 mod exit;
@@ -16,6 +17,7 @@ mod progress;
 mod search;
 mod serve;
 mod status;
+mod study;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -60,6 +62,10 @@ enum Command {
     Status,
     /// Show editions
     Edition(edition::Args),
+    /// Measure answers on a set of questions whose key facts are known
+    Study(study::Args),
+    /// Time a part of the machine
+    Bench(bench::Args),
 }
 
 /// What every command gets.
@@ -89,6 +95,8 @@ fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args, &context.config.state, context.output.is_json()),
         Command::Status => status::run(context),
         Command::Edition(args) => edition::run(context, args),
+        Command::Study(args) => study::run(context, args),
+        Command::Bench(args) => bench::run(context, args),
     }
 }
 

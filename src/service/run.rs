@@ -305,6 +305,7 @@ impl Daemon {
             }
         }
         self.worker.stop();
+        self.link.report(self.desk.status());
         let left = end.saturating_duration_since(Instant::now());
         let flushed = self.post.flush();
         if tokio::time::timeout(left, flushed).await.is_ok() {
