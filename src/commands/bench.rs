@@ -73,11 +73,7 @@ fn dense(context: &Context, passages: usize) -> anyhow::Result<()> {
     ))?)
 }
 
-fn decoder(
-    context: &Context,
-    (prompt, tokens): (usize, usize),
-    name: &str,
-) -> anyhow::Result<()> {
+fn decoder(context: &Context, (prompt, tokens): (usize, usize), name: &str) -> anyhow::Result<()> {
     let mut generator = Rooms::open(&context.config)?.generator()?;
     let speed = speed(&mut generator, prompt, tokens, 5)?;
     let (read, wrote) = (median(speed.prompt), median(speed.decode));

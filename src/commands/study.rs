@@ -95,8 +95,9 @@ fn calibrate(context: &Context, answerer: &Answerer, set: &[StudyQuestion]) -> a
         })
     };
     let scored = set.iter().map(score).collect::<Result<Vec<_>, _>>()?;
-    let found = study::calibrate(&scored)
-        .context("the development part has no questions of one sort: it needs both, answerable and not")?;
+    let found = study::calibrate(&scored).context(
+        "the development part has no questions of one sort: it needs both, answerable and not",
+    )?;
     if context.output.is_json() {
         return Ok(context.output.json(&found)?);
     }

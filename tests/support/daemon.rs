@@ -60,7 +60,12 @@ impl TestBox {
 
     /// Runs `almanac` with the box's configuration to its end.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        let mut command = self.almanac();
+        self.command_with("almanac.toml", arguments)
+    }
+
+    /// As [`TestBox::command`], with another configuration file of the box's folder.
+    pub fn command_with(&self, config: &str, arguments: &[&str]) -> Output {
+        let mut command = self.almanac(config);
         command.args(arguments).output().expect("almanac runs")
     }
 
@@ -84,7 +89,7 @@ impl TestBox {
             .append(true)
             .open(self.log_path())
             .expect("writable");
-        let mut command = self.almanac();
+        let mut command = self.almanac("almanac.toml");
         command
             .arg("serve")
             .env("NOTIFY_SOCKET", self.folder.path().join("notify"))
@@ -113,10 +118,16 @@ impl TestBox {
                 }
             }
             if let Some(ended) = self.child.as_mut().and_then(|child| child.try_wait().ok()?) {
-                panic!("the daemon ended with {ended} before {line}:\n{}", self.log());
+                panic!(
+                    "the daemon ended with {ended} before {line}:\n{}",
+                    self.log()
+                );
             }
         }
-        panic!("the daemon did not say {line} in {START:?}:\n{}", self.log());
+        panic!(
+            "the daemon did not say {line} in {START:?}:\n{}",
+            self.log()
+        );
     }
 
     /// Ends the daemon as a power cut would.
@@ -166,11 +177,11 @@ impl TestBox {
         self.folder.path().join("log")
     }
 
-    fn almanac(&self) -> Command {
+    fn almanac(&self, config: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_almanac"));
         command
             .arg("--config")
-            .arg(self.folder.path().join("almanac.toml"))
+            .arg(self.folder.path().join(config))
             .env_remove("NOTIFY_SOCKET")
             .env_remove("ALMANAC_STATE")
             .env_remove("ALMANAC_CONFIG")

@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Every test program uses a part of it.
 
 pub mod client;
+pub mod daemon;
+pub mod models;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
