@@ -1,3 +1,4 @@
 //! commands (being built).
 
+pub mod bench;
 pub mod models;
