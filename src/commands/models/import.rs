@@ -13,6 +13,7 @@ use crate::durable::{self, FileError};
 use crate::model::folder::Manifest;
 use crate::model::import::{Precision, import_decoder, import_embedder};
 use crate::model::recipe::{Kind, Recipe};
+use crate::service;
 use crate::types::Digest;
 
 /// Arguments of `almanac models import`.
@@ -83,6 +84,7 @@ fn import(setting: &Setting, recipe: &Recipe, source: Source, again: bool) -> an
             manifest
         }
     };
+    service::adopt_model(setting.state, &target)?;
     let (name, took) = (&recipe.name, start.elapsed().as_secs_f32());
     let word = if imported {
         format!("imported ({took:.0} s)")
