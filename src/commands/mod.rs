@@ -96,7 +96,7 @@ fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Status => status::run(context),
         Command::Edition(args) => edition::run(context, args),
         Command::Study(args) => study::run(context, args),
-        Command::Bench(args) => bench::run(context, args),
+        Command::Bench(args) => bench::run(context, &args),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::control::{LibraryOp, Progress, Request, SearchQuery};
 use crate::edition::{Edition, Golden, Manifest, zero};
 use crate::field::BoxState;
 use crate::library::{IngestOptions, Library, Query};
-use crate::model::{SentenceEmbedder, TextGenerator};
+use crate::model::SentenceEmbedder;
 use crate::types::{Answer, Ask, AskLimits, Status};
 
 /// Passages of a search that names no number.
@@ -127,14 +127,6 @@ impl Rooms {
             adapter: self.config.model.adapter.clone(),
             drafting: Drafting::Agreeing,
         }))
-    }
-
-    /// A language model of its own; blocking, for seconds.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn generator(&self) -> Result<TextGenerator, ServiceError> {
-        self.models.generator()
     }
 
     /// Has `request` done; blocking. The same for a command without a daemon and for the daemon,
