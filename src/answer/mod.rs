@@ -1,1 +1,39 @@
-//! answer (being built).
+//! From a question to a cited answer or a refusal; synchronous, without tokio.
+//!
+//! [`Answerer::answer`] searches passages ([`Passages`]), judges how likely they answer
+//! ([`Features`]), refuses or writes the prompt, lets the model draft, and lets each sentence go only
+//! when it is grounded (`guard`). Where nothing grounded was drafted the best sentences of the best
+//! passage are quoted (`quote`). Nothing here knows of MQTT, queues or files.
+
+mod answerer;
+mod draft;
+mod error;
+mod guard;
+mod lexer;
+mod names;
+mod passages;
+mod prompt;
+mod quantity;
+mod quote;
+mod relevance;
+mod scale;
+mod sentences;
+mod shelf;
+mod units;
+mod wants;
+mod words;
+
+#[cfg(test)]
+mod answer_tests;
+#[cfg(test)]
+mod guard_tests;
+#[cfg(test)]
+mod quantity_tests;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use answerer::{Answerer, AnswererParts, Judgement, Outcome, Progress};
+pub use draft::Drafting;
+pub use error::AnswerError;
+pub use passages::{Fallback, Hit, Hits, Passage, PassageQuery, Passages};
+pub use relevance::Features;

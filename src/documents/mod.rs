@@ -1,1 +1,110 @@
-//! documents (being built).
+//! Files to documents: sections, tables and references; documents to passages.
+//!
+//! One [`DocumentReader`] a format; what they share (limits, front matter) stands in [`read_bytes`].
+//! Nothing here knows of vectors, search or answers, and nothing here writes a file.
+
+pub mod crops;
+mod error;
+mod front_matter;
+mod markdown;
+mod passages;
+mod plain;
+mod reader;
+mod sentences;
+
+pub use error::DocumentError;
+pub use markdown::MarkdownReader;
+pub use passages::{Passage, PassageOptions, passages};
+pub use plain::PlainTextReader;
+pub use reader::{
+    Content, DocumentReader, MAX_DOCUMENT_BYTES, Source, is_supported, read_bytes, read_file,
+    reader_for,
+};
+pub use sentences::sentences;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Digest, Place};
+
+/// A file that was read: what it says, where it holds and what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// Its name in the library: the path relative to the ingested folder, or the front matter's `id`.
+    pub id: String,
+    /// Title: of the front matter, else the first heading, else the file's name.
+    pub title: String,
+    /// Where it holds; general when the file does not say.
+    pub place: Place,
+    /// Canonical names of the crops that it is about (see [`crops::canonical`]).
+    pub crops: Vec<String>,
+    /// Topics, as written.
+    pub topics: Vec<String>,
+    /// Date of the content, as written.
+    pub date: Option<String>,
+    /// Where the document comes from, as written.
+    pub source: Option<String>,
+    /// Licence of its text, as written.
+    pub licence: Option<String>,
+    /// Its sections in reading order; each has at least one block.
+    pub sections: Vec<Section>,
+    /// Its footnotes: what its facts rest on. They are shown, never searched.
+    pub references: Vec<Reference>,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+}
+
+/// A headed part of a document, without the parts under deeper headings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    /// The headings over it, outermost first; empty before the first heading.
+    pub headings: Vec<String>,
+    /// Depth of its heading: 1 is the top, 0 is before the first heading.
+    pub level: u8,
+    /// Page on which it begins, from 1, where the format has pages.
+    pub page: Option<u32>,
+    /// What stands in it, in reading order.
+    pub blocks: Vec<Block>,
+}
+
+impl Section {
+    /// The nearest heading; empty before the first one.
+    pub fn heading(&self) -> &str {
+        self.headings.last().map_or("", String::as_str)
+    }
+}
+
+/// A piece of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Block {
+    /// Running text, on one line.
+    Paragraph(String),
+    /// The items of a list, nested ones in place; each on one line.
+    List(Vec<String>),
+    /// A table.
+    Table(Table),
+}
+
+/// A table; every row has as many cells as the header.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// The line that names the table, where there is one.
+    pub caption: Option<String>,
+    /// Column names.
+    pub header: Vec<String>,
+    /// Rows, top to bottom.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A footnote of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The label in the file, for example `isu-planting`.
+    pub label: String,
+    /// Its text, on one line.
+    pub text: String,
+}
+
+/// Puts runs of white space into one space and drops those at the ends.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,1 +1,466 @@
-//! library (being built).
+//! The library: passages with their vectors and terms, kept in sled, searched in memory.
+//!
+//! [`Library`] is what other rooms use. A search works on an immutable snapshot and never waits for an
+//! ingest; an ingest commits one document at a time, then puts a new snapshot in place. Nothing here
+//! decides whether a passage answers a question, and nothing here talks to a user.
+
+mod builder;
+mod dense;
+mod error;
+mod filter;
+mod fuse;
+mod graph;
+mod ingest;
+mod lexical;
+mod measure;
+mod search;
+mod snapshot;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+mod words;
+
+pub use dense::{Eligible, ExactScan, VectorSearch, Vectors};
+pub use error::LibraryError;
+pub use filter::Fallback;
+pub use graph::{GraphError, GraphSearch};
+pub use ingest::{IngestFailure, IngestOptions, IngestReport, Outcome, Progress};
+pub use measure::{DenseMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense};
+pub use search::{Hit, Query, SearchResults};
+pub use store::Recovery;
+pub use words::terms;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use builder::GraphBuilder;
+use lexical::{Dictionary, count_terms};
+use snapshot::{Indexed, Snapshot, Snapshots};
+use store::{Meta, Store, Stored};
+use words::QueryTerm;
+
+use crate::config::{LibraryConfig, SearchConfig};
+use crate::documents::{self, Document, Passage, PassageOptions, Reference};
+use crate::model::Embedder;
+use crate::types::{Digest, Place};
+
+/// Passages embedded in one call: enough to keep the runtime busy, few enough for a small memory.
+const EMBED_BATCH: usize = 16;
+
+/// Tokens of an embedder's window kept for title, headings and special tokens.
+const WINDOW_RESERVE: usize = 56;
+
+/// What the library knows of a document besides its passages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DocumentEntry {
+    /// Its id.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Where it holds.
+    pub place: Place,
+    /// Canonical crop names.
+    pub crops: Vec<String>,
+    /// Topics.
+    pub topics: Vec<String>,
+    /// Date of the content, as written.
+    pub date: Option<String>,
+    /// Where it comes from, as written.
+    pub source: Option<String>,
+    /// Licence, as written.
+    pub licence: Option<String>,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// Number of its passages.
+    pub passages: usize,
+    /// The file that it was read from, absolute; `None` when it did not come from a file.
+    pub file: Option<PathBuf>,
+    /// Names how it was cut: another cut means another ingest.
+    cut: Digest,
+}
+
+/// What [`Library::ingest`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The document is new.
+    Added,
+    /// It replaced an older one of its id.
+    Replaced,
+    /// It was there already, the same and cut the same way.
+    Unchanged,
+}
+
+/// A document that was taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Ingested {
+    /// What became of it.
+    pub change: Change,
+    /// Number of its passages.
+    pub passages: usize,
+}
+
+/// Figures of a library.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LibraryStats {
+    /// Documents.
+    pub documents: usize,
+    /// Passages, each with a vector.
+    pub passages: usize,
+    /// Different terms.
+    pub terms: usize,
+    /// Length of a vector.
+    pub dimension: usize,
+    /// How vectors are searched now: `exact` or `graph`.
+    pub dense: &'static str,
+    /// The graph against the scan, once the graph is built.
+    pub probe: Option<Probe>,
+    /// Size of the index on disk, bytes.
+    pub bytes: u64,
+}
+
+/// The library of one folder; shared between threads; one process at a time.
+pub struct Library {
+    embedder: Arc<dyn Embedder>,
+    options: PassageOptions,
+    search: SearchConfig,
+    snapshots: Arc<Snapshots>,
+    writer: Mutex<Writer>,
+    recovery: Option<Recovery>,
+    damaged: Vec<String>,
+    /// Stops with the library.
+    _builder: Option<GraphBuilder>,
+}
+
+/// What is committed; the snapshot that is searched may be a few documents behind during a long ingest.
+struct Writer {
+    store: Store,
+    documents: BTreeMap<String, Arc<Indexed>>,
+    dictionary: Arc<Dictionary>,
+}
+
+impl Library {
+    /// Opens the library in `folder`, making it when missing; blocking, reads all of it into memory.
+    ///
+    /// A damaged index is moved aside and an empty one takes its place: see [`Library::recovery`].
+    ///
+    /// # Errors
+    /// Another process has it open, it is of another embedder or version, or the disk fails.
+    pub fn open(
+        folder: &Path,
+        config: &LibraryConfig,
+        search: &SearchConfig,
+        embedder: Arc<dyn Embedder>,
+    ) -> Result<Library, LibraryError> {
+        let meta = Meta::new(embedder.digest(), embedder.dimension());
+        let opened = Store::open(folder, config.cache_bytes, &meta)?;
+        let mut dictionary = Dictionary::default();
+        let documents = opened
+            .documents
+            .into_iter()
+            .map(|stored| {
+                let indexed = Indexed::new(stored, &mut dictionary);
+                (indexed.entry.id.clone(), Arc::new(indexed))
+            })
+            .collect();
+        let writer = Writer {
+            store: opened.store,
+            documents,
+            dictionary: Arc::new(dictionary),
+        };
+        let snapshots = Arc::new(Snapshots::new(config.dense));
+        snapshots.publish(writer.snapshot());
+        Ok(Library {
+            options: options(config, embedder.as_ref()),
+            _builder: GraphBuilder::start(&snapshots, &folder.join("graph")),
+            embedder,
+            search: search.clone(),
+            snapshots,
+            writer: Mutex::new(writer),
+            recovery: opened.recovery,
+            damaged: opened.damaged,
+        })
+    }
+
+    /// Set when the index was found damaged on opening: the documents must be ingested again.
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_ref()
+    }
+
+    /// Ids of documents that were found damaged on opening and left out: they must be ingested again.
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
+    }
+
+    /// Takes `document` in; blocking, seconds for a long one; durable and searchable when it returns.
+    ///
+    /// # Errors
+    /// The embedder or the disk fails; the older document of its id, if any, is then still there, whole.
+    pub fn ingest(&self, document: &Document) -> Result<Ingested, LibraryError> {
+        let ingested = self.commit(document, None)?;
+        self.publish();
+        Ok(ingested)
+    }
+
+    /// Removes the document `id`; false when there is none; blocking; durable when it returns.
+    ///
+    /// # Errors
+    /// The disk fails; the document is then whole or gone.
+    pub fn remove(&self, id: &str) -> Result<bool, LibraryError> {
+        let removed = self.commit_removal(id)?;
+        self.publish();
+        Ok(removed)
+    }
+
+    /// All documents, by id.
+    pub fn documents(&self) -> Vec<DocumentEntry> {
+        let snapshot = self.snapshots.current();
+        snapshot
+            .documents()
+            .iter()
+            .map(|document| document.entry.clone())
+            .collect()
+    }
+
+    /// The document `id`.
+    pub fn document(&self, id: &str) -> Option<DocumentEntry> {
+        Some(self.snapshots.current().document(id)?.entry.clone())
+    }
+
+    /// The footnotes of the document `id`; empty when there is none.
+    pub fn references(&self, id: &str) -> Vec<Reference> {
+        let snapshot = self.snapshots.current();
+        snapshot
+            .document(id)
+            .map_or_else(Vec::new, |document| document.references.clone())
+    }
+
+    /// The passages of the document `id` in reading order; empty when there is none.
+    pub fn passages(&self, id: &str) -> Vec<Arc<Passage>> {
+        let snapshot = self.snapshots.current();
+        snapshot
+            .document(id)
+            .map_or_else(Vec::new, |document| document.passages.clone())
+    }
+
+    /// Passage `number` of the document `id`.
+    pub fn passage(&self, id: &str, number: u32) -> Option<Arc<Passage>> {
+        let snapshot = self.snapshots.current();
+        let passages = &snapshot.document(id)?.passages;
+        passages.get(number as usize).cloned()
+    }
+
+    /// Figures of the library as it is searched now.
+    pub fn stats(&self) -> LibraryStats {
+        let snapshot = self.snapshots.current();
+        let graph = self.snapshots.graph_of(&snapshot);
+        LibraryStats {
+            documents: snapshot.documents().len(),
+            passages: snapshot.len(),
+            terms: snapshot.lexical().terms(),
+            dimension: self.embedder.dimension(),
+            dense: self.snapshots.dense(&snapshot).name(),
+            probe: graph.map(|graph| graph.probe),
+            bytes: self.writer().store.bytes(),
+        }
+    }
+
+    /// The passages that best fit `query`, best first; blocking, milliseconds; waits for no ingest.
+    ///
+    /// # Errors
+    /// The embedder fails.
+    pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
+        let vector = self.embed(std::slice::from_ref(&query.text))?;
+        let snapshot = self.snapshots.current();
+        let dense = self.snapshots.dense(&snapshot);
+        Ok(search::search(
+            &snapshot,
+            dense.as_ref(),
+            &self.search,
+            query,
+            vector.row(0),
+        ))
+    }
+
+    /// How rare `word` is: 1 where no passage has it, towards 0 where all have; a stop word has 0.
+    pub fn rarity(&self, word: &str) -> f32 {
+        let snapshot = self.snapshots.current();
+        let lexical = snapshot.lexical();
+        let unknown = lexical.weigh(&[QueryTerm {
+            alternatives: Vec::new(),
+        }]);
+        let known = lexical.weigh(&words::query_terms(word));
+        match (known.first(), unknown.first()) {
+            (Some(known), Some(unknown)) if unknown.idf > 0.0 => known.idf / unknown.idf,
+            _ => 0.0,
+        }
+    }
+
+    /// Commits without publishing; see [`Library::ingest`].
+    fn commit(&self, document: &Document, file: Option<&Path>) -> Result<Ingested, LibraryError> {
+        let cut = self.cut();
+        if let Some(passages) = self.unchanged(document, cut, file)? {
+            return Ok(Ingested {
+                change: Change::Unchanged,
+                passages,
+            });
+        }
+        let passages = documents::passages(document, self.embedder.as_ref(), &self.options);
+        let texts: Vec<String> = passages.iter().map(Passage::indexed_text).collect();
+        let stored = Stored {
+            entry: entry(document, passages.len(), file, cut),
+            references: document.references.clone(),
+            terms: texts
+                .iter()
+                .map(|text| counted(words::terms(text)))
+                .collect(),
+            vectors: self.embed(&texts)?,
+            passages,
+        };
+        let passages = stored.passages.len();
+        let mut writer = self.writer();
+        writer.store.put(&stored)?;
+        let indexed = Indexed::new(stored, Arc::make_mut(&mut writer.dictionary));
+        let older = writer
+            .documents
+            .insert(document.id.clone(), Arc::new(indexed));
+        Ok(Ingested {
+            change: older.map_or(Change::Added, |_| Change::Replaced),
+            passages,
+        })
+    }
+
+    /// The number of passages when `document` is there already; a file that moved is noted.
+    fn unchanged(
+        &self,
+        document: &Document,
+        cut: Digest,
+        file: Option<&Path>,
+    ) -> Result<Option<usize>, LibraryError> {
+        let mut writer = self.writer();
+        let Some(known) = writer.documents.get(&document.id).cloned() else {
+            return Ok(None);
+        };
+        if known.entry.digest != document.digest || known.entry.cut != cut {
+            return Ok(None);
+        }
+        if known.entry.file.as_deref() != file && file.is_some() {
+            let mut moved = Indexed::clone(&known);
+            moved.entry.file = file.map(Path::to_owned);
+            writer.store.put_entry(&moved.entry)?;
+            writer
+                .documents
+                .insert(document.id.clone(), Arc::new(moved));
+        }
+        Ok(Some(known.entry.passages))
+    }
+
+    fn commit_removal(&self, id: &str) -> Result<bool, LibraryError> {
+        let mut writer = self.writer();
+        if !writer.documents.contains_key(id) {
+            return Ok(false);
+        }
+        writer.store.remove(id)?;
+        writer.documents.remove(id);
+        Ok(true)
+    }
+
+    /// Makes what is committed searchable.
+    fn publish(&self) {
+        let writer = self.writer();
+        self.snapshots.publish(writer.snapshot());
+    }
+
+    fn embed(&self, texts: &[String]) -> Result<Array2<f32>, LibraryError> {
+        let dimension = self.embedder.dimension();
+        let mut all = Array2::zeros((0, dimension));
+        for texts in texts.chunks(EMBED_BATCH) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let vectors = self.embedder.embed(&texts)?;
+            let bad = |found: String| LibraryError::BadVectors {
+                found,
+                rows: texts.len(),
+                dimension,
+            };
+            if vectors.dim() != (texts.len(), dimension) {
+                return Err(bad(format!("a matrix of {:?}", vectors.dim())));
+            }
+            // Scores and the graph rest on unit length; NaN fails this too.
+            let is_unit =
+                |vector: ndarray::ArrayView1<f32>| (vector.dot(&vector) - 1.0).abs() < 0.01;
+            if !vectors.outer_iter().all(is_unit) {
+                return Err(bad("vectors that are not of length 1".into()));
+            }
+            all.append(ndarray::Axis(0), vectors.view())
+                .map_err(|error| bad(error.to_string()))?;
+        }
+        Ok(all)
+    }
+
+    /// Names the way that documents are cut now.
+    fn cut(&self) -> Digest {
+        let PassageOptions {
+            max_tokens,
+            overlap_tokens,
+        } = self.options;
+        Digest::of(format!("{max_tokens} {overlap_tokens}").as_bytes())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // Every change of the maps follows its commit, so a panic elsewhere leaves them true.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::new(
+            self.documents.values().cloned().collect(),
+            Arc::clone(&self.dictionary),
+        )
+    }
+}
+
+/// The configured options, brought into the embedder's window.
+fn options(config: &LibraryConfig, embedder: &dyn Embedder) -> PassageOptions {
+    let window = embedder.max_tokens().saturating_sub(WINDOW_RESERVE).max(16);
+    let max_tokens = config.passage_tokens.min(window);
+    PassageOptions {
+        max_tokens,
+        overlap_tokens: config.overlap_tokens.min(max_tokens / 2),
+    }
+}
+
+fn entry(document: &Document, passages: usize, file: Option<&Path>, cut: Digest) -> DocumentEntry {
+    DocumentEntry {
+        id: document.id.clone(),
+        title: document.title.clone(),
+        place: document.place.clone(),
+        crops: document.crops.clone(),
+        topics: document.topics.clone(),
+        date: document.date.clone(),
+        source: document.source.clone(),
+        licence: document.licence.clone(),
+        digest: document.digest,
+        passages,
+        file: file.map(Path::to_owned),
+        cut,
+    }
+}
+
+/// Terms with their counts, by term.
+fn counted(terms: Vec<String>) -> Vec<(String, u32)> {
+    let mut counts = BTreeMap::new();
+    for term in terms {
+        *counts.entry(term).or_default() += 1;
+    }
+    counts.into_iter().collect()
+}
+
+#[cfg(test)]
+#[path = "library_tests.rs"]
+mod tests;

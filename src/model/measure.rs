@@ -80,7 +80,7 @@ pub fn perplexity(
     Ok(likelihood)
 }
 
-/// ln softmax(logits)[at], in double precision.
+/// `ln softmax(logits)[at]`, in double precision.
 fn log_probability(logits: &[f32], at: usize) -> f64 {
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let sum: f64 = logits

@@ -1,0 +1,267 @@
+//! Picks the sentences of the found passages that answer a question best.
+
+use std::collections::BTreeSet;
+
+use super::guard::stated;
+use super::passages::{Hit, Passages};
+use super::quantity::Quantity;
+use super::sentences::{Sentence, sentences};
+use super::wants::Wants;
+use super::words;
+use crate::model::{Embedder, ModelError};
+
+/// Sentences looked at for one question; more are ignored, best passages first.
+const MOST_SENTENCES: usize = 160;
+
+/// A sentence that may answer.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Position of its passage among the hits.
+    pub hit: usize,
+    /// Position in its passage.
+    pub position: usize,
+    /// The words to quote.
+    pub text: String,
+    /// Figures in it.
+    pub quantities: Vec<Quantity>,
+    /// Share of the question's content words in it, its heading and its title, by rarity, 0 to 1.
+    pub coverage: f32,
+    /// Cosine of the question and the sentence under its heading; 0 without an embedder.
+    pub cosine: f32,
+    /// Cosine of the question and the heading alone.
+    pub heading_cosine: f32,
+    /// Share of the thing whose figure is asked that it or its heading names; 1 when none is asked.
+    pub focus: f32,
+    /// Whether it has the kind of figure that is asked for: 0, 0.5 or 1.
+    pub fit: f32,
+    /// All of it together.
+    pub score: f32,
+}
+
+/// The question, ready for comparison.
+pub struct Asked<'a> {
+    /// Its words.
+    pub text: &'a str,
+    /// What kind of fact it asks for.
+    pub wants: Wants,
+    /// Stems of its content words with their rarity in the library.
+    pub stems: Vec<(String, f32)>,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads `text`; `passages` tells how rare its words are.
+    pub fn new(text: &'a str, passages: &dyn Passages) -> Self {
+        let mut seen = BTreeSet::new();
+        let stems = words::split(text)
+            .filter(|word| !words::is_stop(word))
+            .filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
+            .map(|word| (words::stem(word), passages.rarity(word)))
+            .filter(|(stem, _)| stem.chars().count() > 1 && seen.insert(stem.clone()))
+            .collect();
+        Asked {
+            text,
+            wants: Wants::of(text),
+            stems,
+        }
+    }
+
+    /// Rarity-weighted share of the question's words in `own`, or at [`HEADING`] in `above`.
+    pub fn coverage(&self, own: &BTreeSet<String>, above: &BTreeSet<String>) -> f32 {
+        let total: f32 = self.stems.iter().map(|(_, rarity)| rarity).sum();
+        let held: f32 = self
+            .stems
+            .iter()
+            .map(
+                |(stem, rarity)| match (own.contains(stem), above.contains(stem)) {
+                    (true, _) => *rarity,
+                    (false, true) => rarity * HEADING,
+                    (false, false) => 0.0,
+                },
+            )
+            .sum();
+        if total > 0.0 { held / total } else { 0.0 }
+    }
+}
+
+/// What a word in the heading counts, against one in the sentence itself.
+const HEADING: f32 = 0.8;
+
+/// Weights of the parts of a candidate's score.
+const COVERAGE_WEIGHT: f32 = 1.0;
+const COSINE_WEIGHT: f32 = 1.0;
+const HEADING_WEIGHT: f32 = 0.4;
+const FOCUS_WEIGHT: f32 = 0.4;
+const FIT_WEIGHT: f32 = 0.5;
+const RANK_WEIGHT: f32 = 0.3;
+/// A table row is quoted when it is clearly better than a sentence.
+const ROW_COST: f32 = 0.1;
+/// The first sentence of a passage mostly says what the rest explains.
+const FIRST_WEIGHT: f32 = 0.1;
+
+/// Every sentence of `hits` as a candidate, best first; blocking while sentences are embedded.
+///
+/// # Errors
+/// The embedder failed.
+pub fn candidates(
+    asked: &Asked<'_>,
+    hits: &[Hit],
+    embedder: Option<&dyn Embedder>,
+) -> Result<Vec<Candidate>, ModelError> {
+    let mut found = Vec::new();
+    for (at, hit) in hits.iter().enumerate() {
+        let above = words::content(&headings(hit));
+        for (position, sentence) in sentences(&hit.passage.text).into_iter().enumerate() {
+            if found.len() < MOST_SENTENCES {
+                found.push(candidate(asked, (at, position), &sentence, &above));
+            }
+        }
+    }
+    if let Some(embedder) = embedder {
+        compare(asked, hits, &mut found, embedder)?;
+    }
+    let best_rank = hits.iter().map(|hit| hit.fused).fold(f32::MIN, f32::max);
+    for candidate in &mut found {
+        let rank = hits[candidate.hit].fused;
+        let rank = if best_rank > 0.0 {
+            rank / best_rank
+        } else {
+            0.0
+        };
+        candidate.score += COVERAGE_WEIGHT * candidate.coverage
+            + COSINE_WEIGHT * candidate.cosine
+            + HEADING_WEIGHT * candidate.heading_cosine
+            + FOCUS_WEIGHT * candidate.focus
+            + FIT_WEIGHT * candidate.fit
+            + RANK_WEIGHT * rank;
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    Ok(found)
+}
+
+/// Sets the cosines of `found`: each sentence under its heading, and each heading alone.
+fn compare(
+    asked: &Asked<'_>,
+    hits: &[Hit],
+    found: &mut [Candidate],
+    embedder: &dyn Embedder,
+) -> Result<(), ModelError> {
+    let sentences: Vec<String> = found
+        .iter()
+        .map(|one| format!("{}: {}", hits[one.hit].passage.section(), one.text))
+        .collect();
+    let mut texts: Vec<&str> = vec![asked.text];
+    texts.extend(hits.iter().map(|hit| hit.passage.section()));
+    texts.extend(sentences.iter().map(String::as_str));
+    let vectors = embedder.embed(&texts)?;
+    let question = vectors.row(0);
+    for (at, candidate) in found.iter_mut().enumerate() {
+        candidate.heading_cosine = question.dot(&vectors.row(1 + candidate.hit));
+        candidate.cosine = question.dot(&vectors.row(1 + hits.len() + at));
+    }
+    Ok(())
+}
+
+fn candidate(
+    asked: &Asked<'_>,
+    (hit, position): (usize, usize),
+    sentence: &Sentence,
+    above: &BTreeSet<String>,
+) -> Candidate {
+    let quantities = stated(sentence);
+    let own = words::content(&sentence.text);
+    let focus = &asked.wants.focus;
+    let named = focus
+        .iter()
+        .filter(|stem| own.contains(*stem) || above.contains(*stem))
+        .count();
+    Candidate {
+        hit,
+        position,
+        text: sentence.text.clone(),
+        coverage: asked.coverage(&own, above),
+        cosine: 0.0,
+        heading_cosine: 0.0,
+        focus: match focus.len() {
+            0 => 1.0,
+            all => named as f32 / all as f32,
+        },
+        fit: asked.wants.fit(&quantities),
+        score: if sentence.cells.is_empty() {
+            0.0
+        } else {
+            -ROW_COST
+        },
+        quantities,
+    }
+}
+
+/// Title and headings over a passage, on one line.
+pub fn headings(hit: &Hit) -> String {
+    let mut all = vec![hit.passage.title.as_str()];
+    all.extend(hit.passage.headings.iter().map(String::as_str));
+    all.join(" - ")
+}
+
+/// Puts the passages with the best sentences first and keeps `top_k`; `candidates` follow them.
+pub fn keep_best(hits: &mut Vec<Hit>, candidates: &mut Vec<Candidate>, top_k: usize) {
+    let mut order: Vec<usize> = Vec::new();
+    for candidate in candidates.iter() {
+        if !order.contains(&candidate.hit) {
+            order.push(candidate.hit);
+        }
+    }
+    order.truncate(top_k);
+    *hits = order.iter().map(|at| hits[*at].clone()).collect();
+    candidates.retain_mut(|candidate| {
+        let place = order.iter().position(|at| *at == candidate.hit);
+        candidate.hit = place.unwrap_or_default();
+        place.is_some()
+    });
+}
+
+/// How near a second sentence must come to the best to be quoted beside it.
+const SECOND: f32 = 0.8;
+
+/// The one or two best sentences, in the order of their passage, at most `max_chars` long together;
+/// a single longer one is cut at a word.
+pub fn quote(candidates: &[Candidate], max_chars: usize) -> Option<(usize, String)> {
+    let best = candidates.first()?;
+    let second = candidates
+        .iter()
+        .skip(1)
+        .find(|other| other.hit == best.hit && other.position.abs_diff(best.position) <= 2)
+        .filter(|other| other.score >= SECOND * best.score && other.fit >= best.fit);
+    let mut text = best.text.clone();
+    if let Some(second) = second {
+        let both = if second.position < best.position {
+            format!("{} {}", closed(&second.text), best.text)
+        } else {
+            format!("{} {}", closed(&best.text), second.text)
+        };
+        if both.chars().count() <= max_chars {
+            text = both;
+        }
+    }
+    Some((best.hit, shorten(&text, max_chars)))
+}
+
+/// `text` with a full stop, if it ends without one.
+fn closed(text: &str) -> String {
+    match text.chars().last() {
+        Some('.' | '!' | '?' | ':') | None => text.to_owned(),
+        Some(_) => format!("{text}."),
+    }
+}
+
+/// At most `max_chars` of `text`, cut between words.
+pub fn shorten(text: &str, max_chars: usize) -> String {
+    if text.chars().count() <= max_chars {
+        return text.to_owned();
+    }
+    let end = text
+        .char_indices()
+        .nth(max_chars.saturating_sub(1))
+        .map_or(text.len(), |(at, _)| at);
+    let cut = text[..end].rfind(char::is_whitespace).unwrap_or(end);
+    format!("{}…", text[..cut].trim_end())
+}

@@ -1,0 +1,126 @@
+//! How likely it is that the found passages answer the question, 0 to 1.
+
+use std::collections::BTreeSet;
+
+use super::passages::Hits;
+use super::quote::{Asked, Candidate, headings};
+use super::{names, words};
+use crate::types::Place;
+
+/// What the relevance was made of; shown by the study, so that a refusal can be understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Features {
+    /// Best cosine of question and passage.
+    pub passage_cosine: f32,
+    /// Cosine of the best sentence.
+    pub sentence_cosine: f32,
+    /// Coverage of the best sentence.
+    pub coverage: f32,
+    /// Whether the best sentence has the kind of figure asked for.
+    pub fit: f32,
+    /// Whether the best sentence or its heading names the thing whose figure is asked.
+    pub focus: f32,
+    /// Cosine of the best sentence's heading.
+    pub heading_cosine: f32,
+    /// Rarity-weighted share of the question's words that no found passage holds at all.
+    pub missing: f32,
+    /// True when the question names something (a place, a product) that no found passage names.
+    pub stranger: bool,
+    /// True when no found passage holds for the asked place.
+    pub elsewhere: bool,
+}
+
+/// Weights of the logistic model, fitted on the development part of the sample questions.
+#[derive(Clone, Copy, Debug)]
+struct Weights {
+    bias: f32,
+    passage_cosine: f32,
+    sentence_cosine: f32,
+    coverage: f32,
+    fit: f32,
+    missing: f32,
+}
+
+const WEIGHTS: Weights = Weights {
+    bias: -4.0,
+    passage_cosine: 3.0,
+    sentence_cosine: 3.0,
+    coverage: 3.0,
+    fit: 1.5,
+    missing: -3.0,
+};
+
+/// What is left of the relevance when the place or a named thing is not covered.
+const NOT_COVERED: f32 = 0.1;
+
+impl Features {
+    /// The features of the found passages; `place` is where the question is asked for.
+    pub fn of(asked: &Asked<'_>, place: &Place, hits: &Hits, candidates: &[Candidate]) -> Self {
+        let held: BTreeSet<String> = hits
+            .hits
+            .iter()
+            .flat_map(|hit| {
+                let mut all = words::content(&hit.passage.text);
+                all.extend(words::content(&headings(hit)));
+                all.extend(hit.passage.crops.iter().map(|crop| words::stem(crop)));
+                all
+            })
+            .collect();
+        let best = candidates.first();
+        Features {
+            passage_cosine: hits.hits.iter().map(|hit| hit.dense).fold(0.0, f32::max),
+            sentence_cosine: best.map_or(0.0, |best| best.cosine),
+            coverage: best.map_or(0.0, |best| best.coverage),
+            fit: best.map_or(0.0, |best| best.fit),
+            focus: best.map_or(0.0, |best| best.focus),
+            heading_cosine: best.map_or(0.0, |best| best.heading_cosine),
+            missing: 1.0 - asked.coverage(&held, &held),
+            stranger: names_a_stranger(asked.text, place, hits),
+            elsewhere: !hits.hits.iter().any(|hit| holds(&hit.passage.place, place)),
+        }
+    }
+
+    /// The relevance, 0 to 1.
+    pub fn relevance(&self) -> f32 {
+        let w = WEIGHTS;
+        let sum = w.bias
+            + w.passage_cosine * self.passage_cosine
+            + w.sentence_cosine * self.sentence_cosine
+            + w.coverage * self.coverage
+            + w.fit * self.fit
+            + w.missing * self.missing;
+        let relevance = 1.0 / (1.0 + (-sum).exp());
+        match self.stranger || self.elsewhere {
+            true => relevance * NOT_COVERED,
+            false => relevance,
+        }
+    }
+}
+
+/// Whether what holds at `passage` says something about `asked`: it covers it, or lies inside it.
+pub fn holds(passage: &Place, asked: &Place) -> bool {
+    passage.covers(asked) || asked.covers(passage)
+}
+
+/// Whether `question` names, with a capital, something that neither the passages nor the asked place name.
+fn names_a_stranger(question: &str, place: &Place, hits: &Hits) -> bool {
+    let mut known = names::known(&place.to_string());
+    if !hits.hits.iter().any(|hit| holds(&hit.passage.place, place)) {
+        known.clear();
+    }
+    for hit in &hits.hits {
+        known.extend(names::known(&headings(hit)));
+        known.extend(names::known(&hit.passage.text));
+        known.extend(names::known(&hit.passage.place.to_string()));
+    }
+    let capitals = words::split(question)
+        .filter(|word| word.starts_with(char::is_uppercase))
+        .count();
+    // A question typed all in capitals, or each word with one, names nothing by them.
+    if capitals * 2 > words::split(question).count() {
+        return false;
+    }
+    names::names(question)
+        .iter()
+        .any(|name| !name.opening && !names::is_chemical(&name.text) && !name.is_in(&known))
+}

@@ -1,0 +1,162 @@
+//! Stand-ins for tests: a scripted model and a shelf of passages.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::{AnswerError, Fallback, Hit, Hits, Passage, PassageQuery, Passages, words};
+use crate::model::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
+use crate::types::Place;
+
+/// Says what it was told to, a few characters a token; a token of a prompt is a word.
+pub(crate) struct Scripted {
+    pub(crate) reply: String,
+    pub(crate) context: usize,
+    pub(crate) finish: Finish,
+}
+
+impl Scripted {
+    pub(crate) fn says(reply: &str) -> Box<Self> {
+        Box::new(Scripted {
+            reply: reply.to_owned(),
+            context: 2_048,
+            finish: Finish::EndOfText,
+        })
+    }
+}
+
+impl Generator for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.context
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<usize, ModelError> {
+        Ok(messages
+            .iter()
+            .map(|message| message.content.split_whitespace().count())
+            .sum())
+    }
+
+    fn adapters(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, ModelError> {
+        let characters: Vec<char> = self.reply.chars().collect();
+        let mut text = String::new();
+        let mut tokens = 0;
+        let mut finish = self.finish;
+        for piece in characters.chunks(4) {
+            let piece: String = piece.iter().collect();
+            text.push_str(&piece);
+            tokens += 1;
+            if on_text(&piece).is_break() {
+                finish = Finish::Stopped;
+                break;
+            }
+        }
+        Ok(Generated {
+            text,
+            prompt_tokens: self.prompt_tokens(&request.messages)?,
+            tokens,
+            first_token: Duration::from_millis(1),
+            finish,
+        })
+    }
+}
+
+/// Passages ranked by the words they share with the question; widens the place as a library does.
+#[derive(Clone, Default)]
+pub(crate) struct Shelf {
+    pub(crate) passages: Vec<Passage>,
+}
+
+impl Shelf {
+    pub(crate) fn with(mut self, place: &Place, heading: &str, text: &str) -> Self {
+        self.passages.push(Passage {
+            document: format!("document-{}", self.passages.len()),
+            title: heading.to_owned(),
+            headings: vec![heading.to_owned()],
+            place: place.clone(),
+            text: text.to_owned(),
+            ..Passage::default()
+        });
+        self
+    }
+
+    fn holding(&self, place: &Place) -> Vec<&Passage> {
+        self.passages
+            .iter()
+            .filter(|passage| passage.place == *place)
+            .collect()
+    }
+
+    fn found(&self, text: &str, passages: Vec<&Passage>, top_k: usize) -> Vec<Hit> {
+        let asked = words::content(text);
+        let mut hits: Vec<Hit> = passages
+            .into_iter()
+            .map(|passage| {
+                let held = words::content(&format!("{} {}", passage.title, passage.text));
+                let shared = asked.intersection(&held).count() as f32;
+                let coverage = shared / asked.len().max(1) as f32;
+                Hit {
+                    passage: passage.clone(),
+                    lexical: shared,
+                    dense: coverage,
+                    fused: coverage,
+                    coverage,
+                }
+            })
+            .collect();
+        hits.sort_by(|a, b| b.fused.total_cmp(&a.fused));
+        hits.truncate(top_k);
+        hits
+    }
+}
+
+impl Passages for Shelf {
+    fn search(&self, query: &PassageQuery<'_>) -> Result<Hits, AnswerError> {
+        let mut place = query.place.clone();
+        loop {
+            let here = self.holding(&place);
+            if !here.is_empty() {
+                let fallback = (place != *query.place).then(|| Fallback {
+                    asked: query.place.clone(),
+                    used: place.clone(),
+                });
+                return Ok(Hits {
+                    hits: self.found(query.text, here, query.top_k),
+                    fallback,
+                });
+            }
+            match place.wider() {
+                Some(wider) => place = wider,
+                None => return Ok(Hits::default()),
+            }
+        }
+    }
+
+    fn rarity(&self, word: &str) -> f32 {
+        let stem = words::stem(word);
+        let with = self
+            .passages
+            .iter()
+            .filter(|passage| words::content(&passage.text).contains(&stem))
+            .count();
+        1.0 - with as f32 / (self.passages.len() + 1) as f32
+    }
+
+    fn places(&self) -> Vec<Place> {
+        self.passages
+            .iter()
+            .map(|passage| passage.place.clone())
+            .collect()
+    }
+}

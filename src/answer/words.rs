@@ -1,0 +1,129 @@
+//! Words: what two texts are compared by.
+
+use std::collections::BTreeSet;
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+/// Words that carry no content of their own in a farm question.
+const STOP: &[&str] = &[
+    "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at",
+    "be", "because", "been", "before", "being", "but", "by", "can", "could", "did", "do", "does",
+    "doing", "each", "either", "every", "few", "for", "from", "get", "gets", "give", "given", "go",
+    "goes", "going", "had", "has", "have", "having", "he", "her", "here", "his", "how", "i", "if",
+    "in", "into", "is", "it", "its", "just", "keep", "let", "like", "make", "many", "may", "me",
+    "mean", "more", "most", "much", "must", "my", "need", "needs", "no", "not", "now", "of", "off",
+    "often", "on", "once", "one", "only", "or", "other", "our", "out", "over", "own", "per",
+    "please", "put", "run", "same", "shall", "she", "should", "so", "some", "such", "suggest",
+    "take", "tell", "tells", "than", "that", "the", "their", "them", "then", "there", "these",
+    "they", "this", "those", "to", "too", "under", "until", "up", "use", "used", "very", "want",
+    "was", "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with",
+    "would", "you", "your", "best", "right", "around", "long", "worth", "far", "past", "between",
+    "don't", "i'm", "it's",
+];
+
+/// Other names of one thing, by stem; the second column stands for all.
+const SAME: &[(&str, &str)] = &[
+    ("corn", "maiz"),
+    ("makki", "maiz"),
+    ("milho", "maiz"),
+    ("cornfield", "maiz"),
+    ("soya", "soybean"),
+    ("soy", "soybean"),
+    ("soja", "soybean"),
+    ("bean", "soybean"),
+    ("kanak", "wheat"),
+    ("sow", "plant"),
+    ("sown", "plant"),
+    ("depth", "deep"),
+    ("kilo", "kg"),
+    ("kilogram", "kg"),
+    ("kilogramm", "kg"),
+    ("liter", "litr"),
+    ("tyre", "tire"),
+    ("fertilis", "fertil"),
+    ("fertiliz", "fertil"),
+    ("ton", "tonn"),
+    ("water", "irrig"),
+    ("dri", "moistur"),
+    ("dryer", "moistur"),
+    ("wet", "moistur"),
+    ("bug", "insect"),
+    ("hectar", "ha"),
+    ("pound", "lb"),
+    ("leav", "leaf"),
+    ("p2o5", "phosphorus"),
+    ("phosphat", "phosphorus"),
+    ("phosphor", "phosphorus"),
+    ("potash", "potassium"),
+    ("k2o", "potassium"),
+    ("gramm", "gram"),
+    ("fertilizer", "fertil"),
+];
+
+/// The stem by which a word is compared; other names of one thing share a stem.
+pub fn stem(word: &str) -> String {
+    let lower = word.to_lowercase().replace('’', "'");
+    let bare = lower.strip_suffix("'s").unwrap_or(&lower);
+    let stemmed = Stemmer::create(Algorithm::English).stem(bare).into_owned();
+    SAME.iter()
+        .find(|(other, _)| *other == stemmed)
+        .map_or(stemmed, |(_, one)| (*one).to_owned())
+}
+
+/// True for a word that carries no content.
+pub fn is_stop(word: &str) -> bool {
+    let lower = word.to_lowercase().replace('’', "'");
+    STOP.contains(&lower.as_str())
+}
+
+/// The words of `text` as written, in order; numbers are words too.
+pub fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '’'))
+        .map(|word| word.trim_matches(['\'', '’']))
+        .filter(|word| !word.is_empty())
+}
+
+/// The stems of the content words of `text`; numbers are left out.
+pub fn content(text: &str) -> BTreeSet<String> {
+    split(text)
+        .filter(|word| !is_stop(word))
+        .filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
+        .map(stem)
+        .filter(|stem| stem.chars().count() > 1)
+        .collect()
+}
+
+/// True where `text` says that something is not so or must not be done.
+pub fn is_negated(text: &str) -> bool {
+    split(text).any(|word| {
+        let word = word.to_lowercase().replace('’', "'");
+        ["not", "no", "never", "avoid", "without", "cannot", "nor"].contains(&word.as_str())
+            || word.ends_with("n't")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_names_of_one_crop_are_one_word() {
+        assert_eq!(stem("corn"), stem("maize"));
+        assert_eq!(stem("Makki"), stem("maize"));
+        assert_eq!(stem("sowing"), stem("planted"));
+    }
+
+    #[test]
+    fn content_leaves_out_what_every_question_has() {
+        let words: Vec<String> = content("How deep should I sow the 2 maize seeds?")
+            .into_iter()
+            .collect();
+        assert_eq!(words, ["deep", "maiz", "plant", "seed"]);
+    }
+
+    #[test]
+    fn a_negation_is_seen_in_short_forms_too() {
+        assert!(is_negated("Don’t plant into wet soil."));
+        assert!(!is_negated("Plant into dry soil."));
+    }
+}

@@ -1,0 +1,290 @@
+//! Search by words: BM25 (Robertson and Zaragoza, 2009) over an inverted index in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::words::QueryTerm;
+
+/// How soon more of the same word stops counting.
+const K1: f32 = 1.2;
+
+/// How much a long passage is held back; passages are of similar length, but table rows are short.
+const B: f32 = 0.6;
+
+/// What an alternative of a question's word counts against the word itself.
+const ALTERNATIVE_WEIGHT: f32 = 0.6;
+
+/// Numbers for terms; grows only.
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    numbers: HashMap<String, u32>,
+}
+
+impl Dictionary {
+    /// The number of `term`, given now if it has none.
+    pub fn number(&mut self, term: &str) -> u32 {
+        if let Some(number) = self.numbers.get(term) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(term.to_owned(), number);
+        number
+    }
+
+    /// The number of `term`, if any passage ever had it.
+    pub fn find(&self, term: &str) -> Option<u32> {
+        self.numbers.get(term).copied()
+    }
+
+    /// Number of terms.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+}
+
+/// The terms of one passage: number and count, by rising number.
+pub type PassageTerms = Vec<(u32, u32)>;
+
+/// Postings of all passages ("rows") of one snapshot.
+#[derive(Debug, Default)]
+pub struct LexicalIndex {
+    dictionary: Arc<Dictionary>,
+    /// Postings of term `t` are `postings[starts[t]..starts[t + 1]]`.
+    starts: Vec<u32>,
+    /// Row and count.
+    postings: Vec<(u32, u32)>,
+    lengths: Vec<u32>,
+    mean_length: f32,
+}
+
+/// A question's term as this index knows it.
+#[derive(Clone, Debug)]
+pub struct WeighedTerm {
+    /// The question's own word.
+    own: String,
+    /// Numbers of the alternatives there are, with their weight.
+    numbers: Vec<(u32, f32)>,
+    /// How much finding the term says: high for rare and unknown terms.
+    pub idf: f32,
+}
+
+impl WeighedTerm {
+    /// Whether both are, first of all, the same word.
+    pub fn is_same_word(&self, other: &WeighedTerm) -> bool {
+        self.own == other.own
+    }
+}
+
+impl LexicalIndex {
+    /// Inverts `rows`, whose terms are numbered by `dictionary`.
+    pub fn new(dictionary: Arc<Dictionary>, rows: &[&PassageTerms]) -> Self {
+        let mut starts = vec![0_u32; dictionary.len() + 1];
+        for (term, _) in rows.iter().copied().flatten() {
+            starts[*term as usize + 1] += 1;
+        }
+        for term in 1..starts.len() {
+            starts[term] += starts[term - 1];
+        }
+        let mut next = starts.clone();
+        let total = starts.last().copied().unwrap_or(0);
+        let mut postings = vec![(0, 0); total as usize];
+        for (row, terms) in rows.iter().enumerate() {
+            for (term, count) in *terms {
+                let at = &mut next[*term as usize];
+                postings[*at as usize] = (u32::try_from(row).unwrap_or(u32::MAX), *count);
+                *at += 1;
+            }
+        }
+        let lengths: Vec<u32> = rows
+            .iter()
+            .map(|terms| terms.iter().map(|(_, count)| count).sum())
+            .collect();
+        let total: f32 = lengths.iter().map(|length| *length as f32).sum();
+        LexicalIndex {
+            dictionary,
+            starts,
+            postings,
+            mean_length: (total / lengths.len().max(1) as f32).max(1.0),
+            lengths,
+        }
+    }
+
+    /// Number of different terms in the passages.
+    pub fn terms(&self) -> usize {
+        self.starts
+            .windows(2)
+            .filter(|pair| pair[0] < pair[1])
+            .count()
+    }
+
+    /// `terms` with what this index knows of them.
+    pub fn weigh(&self, terms: &[QueryTerm]) -> Vec<WeighedTerm> {
+        terms
+            .iter()
+            .map(|term| {
+                let numbers: Vec<(u32, f32)> = term
+                    .alternatives
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, stem)| {
+                        let weight = if index == 0 { 1.0 } else { ALTERNATIVE_WEIGHT };
+                        Some((self.dictionary.find(stem)?, weight))
+                    })
+                    .collect();
+                // The commonest alternative bounds what finding any of them can say.
+                let frequency = numbers
+                    .iter()
+                    .map(|(number, _)| self.postings_of(*number).len())
+                    .max()
+                    .unwrap_or(0);
+                WeighedTerm {
+                    own: term.alternatives.first().cloned().unwrap_or_default(),
+                    idf: self.idf(frequency),
+                    numbers,
+                }
+            })
+            .collect()
+    }
+
+    /// BM25 of every row for `terms`; 0 where none is found. A term counts once, by its alternatives' weighted counts.
+    pub fn scores(&self, terms: &[WeighedTerm]) -> Vec<f32> {
+        let mut scores = vec![0.0; self.lengths.len()];
+        let mut counts: HashMap<u32, f32> = HashMap::new();
+        for term in terms {
+            counts.clear();
+            for (number, weight) in &term.numbers {
+                for (row, count) in self.postings_of(*number) {
+                    *counts.entry(*row).or_default() += weight * *count as f32;
+                }
+            }
+            for (row, count) in &counts {
+                let row = *row as usize;
+                let length = self.lengths[row] as f32 / self.mean_length;
+                let held_back = K1 * (1.0 - B + B * length);
+                scores[row] += term.idf * count * (K1 + 1.0) / (count + held_back);
+            }
+        }
+        scores
+    }
+
+    /// Share of the question that a passage speaks of, 0 to 1, each term by its idf.
+    ///
+    /// `terms` are the passage's; a term in `granted` counts as found, for what holds of the passage
+    /// without standing in it (its place). 0 for a question without terms.
+    pub fn coverage(
+        &self,
+        question: &[WeighedTerm],
+        terms: &PassageTerms,
+        granted: &[bool],
+    ) -> f32 {
+        let (mut found, mut all) = (0.0, 0.0);
+        for (index, term) in question.iter().enumerate() {
+            all += term.idf;
+            let has = |(number, _): &(u32, f32)| {
+                terms
+                    .binary_search_by_key(number, |(term, _)| *term)
+                    .is_ok()
+            };
+            if granted.get(index).copied().unwrap_or(false) || term.numbers.iter().any(has) {
+                found += term.idf;
+            }
+        }
+        if all > 0.0 { found / all } else { 0.0 }
+    }
+
+    /// Never negative, also for a term that every passage has.
+    fn idf(&self, frequency: usize) -> f32 {
+        let (rows, frequency) = (self.lengths.len() as f32, frequency as f32);
+        (1.0 + (rows - frequency + 0.5) / (frequency + 0.5)).ln()
+    }
+
+    fn postings_of(&self, term: u32) -> &[(u32, u32)] {
+        let term = term as usize;
+        // The shared dictionary may be newer than this index.
+        match (self.starts.get(term), self.starts.get(term + 1)) {
+            (Some(start), Some(end)) => &self.postings[*start as usize..*end as usize],
+            _ => &[],
+        }
+    }
+}
+
+/// Numbers the terms of a passage.
+pub fn count_terms(dictionary: &mut Dictionary, terms: &[(String, u32)]) -> PassageTerms {
+    let mut counts: PassageTerms = terms
+        .iter()
+        .map(|(term, count)| (dictionary.number(term), *count))
+        .collect();
+    counts.sort_unstable();
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{counted, words};
+    use super::*;
+
+    fn index(texts: &[&str]) -> (LexicalIndex, Vec<PassageTerms>) {
+        let mut dictionary = Dictionary::default();
+        let rows: Vec<_> = texts
+            .iter()
+            .map(|text| count_terms(&mut dictionary, &counted(words::terms(text))))
+            .collect();
+        let index = LexicalIndex::new(Arc::new(dictionary), &rows.iter().collect::<Vec<_>>());
+        (index, rows)
+    }
+
+    fn best(index: &LexicalIndex, question: &str) -> usize {
+        let scores = index.scores(&index.weigh(&words::query_terms(question)));
+        (0..scores.len())
+            .max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
+            .expect("a row")
+    }
+
+    const TEXTS: &[&str] = &[
+        "Plant maize 5 cm deep in clay.",
+        "Store maize grain at 14 percent moisture.",
+        "Wheat rust is a disease of wheat leaves.",
+        "Fertilise maize with 120 kg of nitrogen.",
+    ];
+
+    #[test]
+    fn the_passage_of_the_rarest_words_wins() {
+        let (index, _) = index(TEXTS);
+        assert_eq!(best(&index, "At what depth do I sow corn?"), 0);
+        assert_eq!(best(&index, "How dry for storage: which moisture?"), 1);
+        assert_eq!(best(&index, "fertilizer for maize"), 3);
+    }
+
+    #[test]
+    fn scores_follow_the_formula() {
+        let (index, _) = index(&["rust rust leaf", "leaf"]);
+        let scores = index.scores(&index.weigh(&words::query_terms("rust")));
+        let idf = (1.0_f32 + 1.5 / 1.5).ln();
+        let expected = idf * 2.0 * 2.2 / (2.0 + 1.2 * (0.4 + 0.6 * 1.5));
+        assert!((scores[0] - expected).abs() < 1e-5, "{scores:?}");
+        assert_eq!(scores[1], 0.0);
+    }
+
+    #[test]
+    fn coverage_is_the_share_of_the_question_that_is_found() {
+        let (index, rows) = index(TEXTS);
+        let coverage = |question: &str, row: usize| {
+            index.coverage(&index.weigh(&words::query_terms(question)), &rows[row], &[])
+        };
+        assert_eq!(coverage("How deep should I sow corn?", 0), 1.0);
+        assert_eq!(coverage("What tyre pressure is right?", 0), 0.0);
+        let part = coverage("Which tyre for maize?", 0);
+        assert!(part > 0.0 && part < 0.4, "{part}");
+        assert_eq!(coverage("What should I do?", 0), 0.0);
+    }
+
+    #[test]
+    fn an_empty_index_answers_with_nothing() {
+        let (index, _) = index(&[]);
+        assert!(
+            index
+                .scores(&index.weigh(&words::query_terms("maize")))
+                .is_empty()
+        );
+    }
+}

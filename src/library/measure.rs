@@ -1,0 +1,187 @@
+//! Exact scan against graph: the probe that chooses between them, and the figures for a report.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::dense::{ExactScan, VectorSearch, Vectors};
+use super::graph::{GraphError, GraphSearch};
+
+/// Recall at 10 from which the graph may stand in for the scan.
+pub const RECALL_WANTED: f32 = 0.99;
+
+/// Questions that a probe asks.
+const PROBES: usize = 48;
+
+/// Cosines nearer than this are equal: the two searches add in different orders.
+const TIE: f32 = 1e-5;
+
+/// Seed of the measured vectors, so that two runs measure the same.
+const SEED: u64 = 20_260_101;
+
+/// Graph against scan on the same vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Probe {
+    /// Share of the scan's ten best that the graph found.
+    pub recall_at_10: f32,
+    /// Median time of a scan for ten, microseconds.
+    pub exact_us: f64,
+    /// Median time of a graph search for ten, microseconds.
+    pub graph_us: f64,
+}
+
+impl Probe {
+    /// Whether the graph is right enough and faster.
+    pub fn favours_graph(&self) -> bool {
+        self.recall_at_10 >= RECALL_WANTED && self.graph_us < self.exact_us
+    }
+}
+
+/// What [`measure_dense`] finds; times on this machine, unquiet ones drift by a fifth.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DenseMeasure {
+    /// Vectors searched.
+    pub passages: usize,
+    /// Length of a vector.
+    pub dimension: usize,
+    /// Time to build the graph, seconds.
+    pub build_s: f64,
+    /// The comparison.
+    pub probe: Probe,
+}
+
+/// Builds both searches over `passages` clustered unit vectors of `dimension` values and compares them; blocking.
+///
+/// 10,000 vectors take the graph minutes.
+///
+/// # Errors
+/// hora failed.
+pub fn measure_dense(passages: usize, dimension: usize) -> Result<DenseMeasure, GraphError> {
+    let all = Arc::new(clustered_vectors(passages + PROBES, dimension, SEED));
+    let stored = all.slice(ndarray::s![..passages, ..]).to_owned();
+    let queries = all.slice(ndarray::s![passages.., ..]).to_owned();
+    let vectors = Vectors::new([Arc::new(stored)]);
+    let begin = Instant::now();
+    let graph = GraphSearch::build(&vectors, &AtomicBool::new(false))?;
+    let build_s = begin.elapsed().as_secs_f64();
+    Ok(DenseMeasure {
+        passages,
+        dimension,
+        build_s,
+        probe: compare(&ExactScan::new(vectors), &graph, &queries),
+    })
+}
+
+/// Compares both on questions made from the stored vectors, each drawn a little towards another.
+pub fn probe(vectors: &Vectors, graph: &dyn VectorSearch) -> Probe {
+    let (rows, dimension) = (vectors.len(), vectors.dimension());
+    let count = PROBES.min(rows);
+    let mut queries = Array2::zeros((count, dimension));
+    for (index, mut query) in queries.outer_iter_mut().enumerate() {
+        let row = index * rows / count;
+        query.assign(&vectors.row(row));
+        query.scaled_add(0.3, &vectors.row((row * 7 + 1) % rows));
+        let length = query.dot(&query).sqrt().max(f32::MIN_POSITIVE);
+        query.mapv_inplace(|value| value / length);
+    }
+    compare(&ExactScan::new(vectors.clone()), graph, &queries)
+}
+
+/// Asks both for the ten nearest to each of `queries`.
+pub fn compare(exact: &dyn VectorSearch, other: &dyn VectorSearch, queries: &Array2<f32>) -> Probe {
+    let (mut found, mut wanted) = (0, 0);
+    let (mut exact_times, mut other_times) = (Vec::new(), Vec::new());
+    for query in queries.outer_iter() {
+        let begin = Instant::now();
+        let truth = exact.nearest(query, 10, &|_| true);
+        exact_times.push(begin.elapsed());
+        let begin = Instant::now();
+        let guess = other.nearest(query, 10, &|_| true);
+        other_times.push(begin.elapsed());
+        wanted += truth.len();
+        // By similarity, not by row: of equal vectors either is right.
+        let last = truth.last().map_or(0.0, |(_, cosine)| *cosine);
+        let is_right = |(_, cosine): &&(usize, f32)| *cosine >= last - TIE;
+        found += guess.iter().filter(is_right).count().min(truth.len());
+    }
+    Probe {
+        recall_at_10: found as f32 / wanted.max(1) as f32,
+        exact_us: median_us(exact_times),
+        graph_us: median_us(other_times),
+    }
+}
+
+fn median_us(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times
+        .get(times.len() / 2)
+        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}
+
+/// Unit vectors around some centres, as passages lie around their topics; the same for the same `seed`.
+pub fn clustered_vectors(count: usize, dimension: usize, seed: u64) -> Array2<f32> {
+    let mut random = Random(seed | 1);
+    let centres =
+        Array2::from_shape_simple_fn(((count / 50).max(4), dimension), || random.normal());
+    let mut random = Random(seed.rotate_left(17) | 1);
+    let mut vectors = Array2::zeros((count, dimension));
+    for mut vector in vectors.outer_iter_mut() {
+        let centre = centres.row(random.below(centres.nrows()));
+        for (value, middle) in vector.iter_mut().zip(centre) {
+            *value = middle + 0.7 * random.normal();
+        }
+        let length = vector.dot(&vector).sqrt().max(f32::MIN_POSITIVE);
+        vector.mapv_inplace(|value| value / length);
+    }
+    vectors
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    /// Nearly normal: the sum of four uniform numbers, centred.
+    fn normal(&mut self) -> f32 {
+        let uniform = |bits: u64| (bits >> 40) as f32 / (1_u64 << 24) as f32;
+        (0..4).map(|_| uniform(self.next())).sum::<f32>() - 2.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measure_holds_recall_and_times() {
+        let measure = measure_dense(300, 16).expect("measurable");
+        assert!(measure.probe.recall_at_10 > 0.9, "{measure:?}");
+        assert!(measure.probe.exact_us > 0.0 && measure.build_s > 0.0);
+    }
+
+    #[test]
+    fn the_graph_is_favoured_only_when_right_and_faster() {
+        let probe = |recall_at_10, graph_us| Probe {
+            recall_at_10,
+            exact_us: 10.0,
+            graph_us,
+        };
+        assert!(probe(0.99, 9.0).favours_graph());
+        assert!(!probe(0.98, 9.0).favours_graph());
+        assert!(!probe(1.0, 10.0).favours_graph());
+    }
+}
