@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use tokio::sync::mpsc;
 struct Box1 {
     handle: FieldHandle,
     events: mpsc::Receiver<FieldEvent>,
+    /// What came before the connection was confirmed: the broker sends what waited at once.
+    early: VecDeque<FieldEvent>,
 }
 
 impl Box1 {
@@ -46,7 +49,11 @@ impl Box1 {
         };
         let started = Field::start(&config, options, Arc::new(SystemClock));
         let (handle, events) = started.expect("legal names");
-        Box1 { handle, events }
+        Box1 {
+            handle,
+            events,
+            early: VecDeque::new(),
+        }
     }
 
     async fn connected(broker: &Broker, state: &Path) -> Self {
@@ -56,14 +63,22 @@ impl Box1 {
     }
 
     async fn next(&mut self) -> FieldEvent {
+        match self.early.pop_front() {
+            Some(event) => event,
+            None => self.new_event().await,
+        }
+    }
+
+    async fn new_event(&mut self) -> FieldEvent {
         let waited = tokio::time::timeout(PATIENCE, self.events.recv()).await;
         waited.expect("an event in time").expect("a running field")
     }
 
     async fn is_connected(&mut self) {
         loop {
-            if let FieldEvent::Connected = self.next().await {
-                return;
+            match self.new_event().await {
+                FieldEvent::Connected => return,
+                early => self.early.push_back(early),
             }
         }
     }
@@ -253,6 +268,25 @@ async fn three_hundred_questions_wait_in_the_broker_while_the_service_is_busy() 
     }
     for n in 0..300 {
         assert_eq!(question(&this.ask().await), format!("question {n}"));
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_keeps_to_no_receive_maximum_loses_no_question() {
+    // With this setting Mosquitto 2.0 sends everything at once.
+    let broker = Broker::start_with("max_queued_messages 0");
+    let state = folder();
+    let mut this = Box1::connected(&broker, state.path()).await;
+    let mut client = Client5::connect(broker.port(), "c1", "almanac/farm/answer/c1").await;
+    for n in 0..700 {
+        let text = format!("question {n}");
+        client
+            .publish("almanac/farm/ask/c1", text, PublishProperties::default())
+            .await;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 700 {
+        seen.insert(question(&this.ask().await).to_owned());
     }
 }
 

@@ -17,6 +17,7 @@ mod progress;
 mod search;
 mod serve;
 mod status;
+mod study;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -57,12 +58,14 @@ enum Command {
     Library(library::Args),
     /// Fetch, import, list and verify models
     Models(models::Args),
-    /// Measure how fast this machine loads, reads, writes and embeds
-    Bench(bench::Args),
     /// Show how the box is
     Status,
     /// Show editions
     Edition(edition::Args),
+    /// Measure answers on a set of questions whose key facts are known
+    Study(study::Args),
+    /// Time a part of the machine
+    Bench(bench::Args),
 }
 
 /// What every command gets.
@@ -90,9 +93,10 @@ fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Ask(args) => ask::run(context, args),
         Command::Library(args) => library::run(context, args),
         Command::Models(args) => models::run(args, &context.config.state, context.output.is_json()),
-        Command::Bench(args) => bench::run(&context.config, context.output.is_json(), &args),
         Command::Status => status::run(context),
         Command::Edition(args) => edition::run(context, args),
+        Command::Study(args) => study::run(context, args),
+        Command::Bench(args) => bench::run(context, &args),
     }
 }
 

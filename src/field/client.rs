@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use super::messages::{Incoming, Packet, Reader};
 use super::publication::Publication;
-use super::session::{Acknowledgement, RECEIVE_MAX};
+use super::session::{Acknowledgement, RECEIVE_MAX, UNACKNOWLEDGED};
 use crate::clock::Clock;
 
 /// Largest packet taken from the wire whatever the configuration: an ask of 1 MiB can then be told that it is
@@ -32,7 +32,7 @@ const SESSION_EXPIRY_S: u32 = 86_400;
 /// Publications that rumqttc may have under way; above the session's window, so that it never decides.
 const INFLIGHT: u16 = 64;
 /// Requests that may wait for the polling task: all acknowledgements, the window, the subscription, the leave.
-const REQUESTS: usize = RECEIVE_MAX as usize + INFLIGHT as usize + 8;
+const REQUESTS: usize = UNACKNOWLEDGED + INFLIGHT as usize + 8;
 /// Time for TCP and the broker's answer, seconds.
 const CONNECT_WITHIN_S: u64 = 10;
 /// Time for the last packets to leave after the leave was taken.

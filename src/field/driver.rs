@@ -13,14 +13,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::client::{Broker, Connection, Ear, LinkEvent, Numbered};
 use super::messages::{BoxState, BoxStatus, Incoming, Reader};
 use super::publication::{NotDelivered, Publication, encode};
-use super::session::{Action, Input, RECEIVE_MAX, Session};
+use super::session::{Action, Input, Session};
 use super::{AckToken, FieldEvent};
 use crate::clock::Clock;
 use crate::durable;
 
-/// Events that wait for the service. Asks are bounded by the receive maximum already; beyond this bound readings and
-/// asks of QoS 0 are dropped, which their senders chose to risk.
-const BACKLOG: usize = 4 * RECEIVE_MAX as usize;
+/// Events that wait for the service. The receive maximum bounds asks far lower, where the broker keeps to it. Beyond
+/// this bound readings are dropped, and asks are left to the broker, which sends them again with the next connection.
+const BACKLOG: usize = 512;
 
 /// A caller's wish to publish.
 pub(super) struct PublishCommand {
@@ -58,6 +58,8 @@ pub(super) struct Running {
     deliveries: HashMap<u64, oneshot::Sender<Result<(), NotDelivered>>>,
     published: u64,
     stopping: bool,
+    /// Whether asks were left to the broker since the connection began.
+    missed: bool,
 }
 
 impl Driver {
@@ -109,7 +111,7 @@ impl Driver {
                 match (permit, state.backlog.pop_front()) {
                     (Ok(permit), Some(event)) => {
                         permit.send(event);
-                        Vec::new()
+                        state.renew()
                     }
                     _ => vec![Input::Stop],
                 }
@@ -179,6 +181,7 @@ impl Driver {
         match Connection::open(&self.broker, number, fresh, encode(&will), ear) {
             Ok(connection) => {
                 self.state.connection = Some(connection);
+                self.state.missed = false;
                 None
             }
             Err(why) => Some(Input::Lost {
@@ -241,8 +244,8 @@ impl Running {
                 backlog.push_back(FieldEvent::Ask { ask, ack });
             }
             Incoming::Ask(_) => {
-                // Not acknowledged, so that it comes again with the next connection.
-                tracing::warn!("a question was passed over: the box is far behind");
+                tracing::warn!("a question was left to the broker: the box is far behind");
+                self.missed |= packet.is_some();
                 return Vec::new();
             }
             Incoming::Sense { device, readings } if room && !readings.is_empty() => {
@@ -254,6 +257,15 @@ impl Running {
         }
         inputs.extend(done);
         inputs
+    }
+
+    /// Fetches what was left to the broker once everything else was taken.
+    fn renew(&mut self) -> Vec<Input> {
+        if self.missed && self.backlog.is_empty() {
+            vec![Input::Renew]
+        } else {
+            Vec::new()
+        }
     }
 
     fn settle(&mut self, id: u64, result: Result<(), NotDelivered>) {

@@ -13,6 +13,9 @@ use super::publication::{NotDelivered, Publication};
 
 /// Packets that the broker may send before the box acknowledges one: bounds what a flood costs in memory.
 pub(super) const RECEIVE_MAX: u16 = 32;
+/// Packets not acknowledged at which a connection is given up. Far above the receive maximum, because Mosquitto 2.0
+/// forgets that with `max_queued_messages 0`.
+pub(super) const UNACKNOWLEDGED: usize = 2_048;
 /// Publications sent and not yet acknowledged.
 const WINDOW: usize = 16;
 /// Publications waiting to be sent; beyond, [`Session::has_room`] is false.
@@ -58,6 +61,8 @@ pub(super) enum Input {
     Received(u16),
     /// The packet may be acknowledged; the number is that of its connection.
     Ack(u64, u16),
+    /// Packets were passed over for want of room, and there is room again: a new connection brings them again.
+    Renew,
     /// The box has a new state.
     Status(BoxStatus),
     /// The broker holds this state of the box.
@@ -246,6 +251,10 @@ impl Session {
             Input::Acknowledged(packet, answer) => self.acknowledged(packet, answer),
             Input::Received(packet) => self.received(packet, now),
             Input::Ack(connection, packet) => self.ack(connection, packet),
+            Input::Renew => {
+                self.break_off("to have passed-over packets sent again".into(), now);
+                self.tries = 0;
+            }
             Input::Status(status) => {
                 self.status = status;
                 self.status_is_news = true;
@@ -462,8 +471,8 @@ impl Session {
     }
 
     fn received(&mut self, packet: u16, now: Instant) {
-        if self.unacknowledged.len() >= usize::from(RECEIVE_MAX) {
-            self.break_off("the broker sends more than the receive maximum".into(), now);
+        if self.unacknowledged.len() >= UNACKNOWLEDGED {
+            self.break_off("the broker keeps to no receive maximum".into(), now);
         } else {
             self.unacknowledged.push_back((packet, false));
         }

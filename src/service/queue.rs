@@ -49,11 +49,6 @@ impl<T> Queue<T> {
         self.waiting
     }
 
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting == 0
-    }
-
     /// Whether one more would be refused.
     pub fn is_full(&self) -> bool {
         self.waiting >= self.bound
@@ -156,7 +151,7 @@ mod tests {
         }
         queue.push("b", now + MINUTE, "b1").expect("room");
         assert_eq!(drain(&mut queue, now), ["a1", "b1", "a2", "a3"]);
-        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]

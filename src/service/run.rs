@@ -28,9 +28,8 @@ const TICK: Duration = Duration::from_millis(250);
 const FINISH: Duration = Duration::from_secs(5);
 /// Everything is over so long after a signal; systemd is told to wait longer.
 const DRAIN: Duration = Duration::from_secs(9);
-/// A standstill of the answering thread up to this long is taken for work: the longest single step is
-/// the reading of a part of a prompt on the slowest board.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The watchdog's interval where there is none: nobody listens then.
+const UNWATCHED: Duration = Duration::from_secs(60);
 /// Requests of the socket that may wait for the loop.
 const CALLS: usize = 32;
 
@@ -132,7 +131,10 @@ impl Daemon {
             events: said,
             notes: heard,
             calls: requests,
-            watchdog: Watchdog::new(PATIENCE, Instant::now()),
+            watchdog: Watchdog::new(
+                systemd::watchdog_interval().unwrap_or(UNWATCHED),
+                Instant::now(),
+            ),
             ingesting: Arc::new(Semaphore::new(1)),
             said: String::new(),
             serial,
@@ -200,7 +202,7 @@ impl Daemon {
                 "the answering thread has ended".into(),
             ));
         }
-        if self.watchdog.may_feed(self.worker.step(), now) {
+        if self.watchdog.is_due(self.worker.step(), now) {
             systemd::feed_watchdog();
         }
         if let Some(status) = self.desk.tick(now) {
@@ -293,7 +295,7 @@ impl Daemon {
             if Instant::now() >= finish {
                 self.worker.stop();
             }
-            if self.watchdog.may_feed(self.worker.step(), Instant::now()) {
+            if self.watchdog.is_due(self.worker.step(), Instant::now()) {
                 systemd::feed_watchdog();
             }
             tokio::select! {
@@ -305,6 +307,7 @@ impl Daemon {
             }
         }
         self.worker.stop();
+        self.link.report(self.desk.status());
         let left = end.saturating_duration_since(Instant::now());
         let flushed = self.post.flush();
         if tokio::time::timeout(left, flushed).await.is_ok() {

@@ -48,34 +48,43 @@ fn notify(state: &[(&str, &str)]) {
     }
 }
 
-/// Decides whether the watchdog is fed: only while the answering thread shows progress. Pure.
+/// Decides when the watchdog is fed: only while the answering thread shows progress. Pure.
 ///
 /// The thread counts a step with every token, with every stage of a question, and once a second
 /// while it waits for work; so a step means either progress or idle and responsive.
 #[derive(Debug)]
 pub struct Watchdog {
-    patience: Duration,
+    interval: Duration,
     step: u64,
     moved_at: Instant,
+    fed_at: Option<Instant>,
 }
 
 impl Watchdog {
-    /// A watchdog that takes a standstill of up to `patience` for work.
-    pub fn new(patience: Duration, now: Instant) -> Self {
+    /// A watchdog that wants food every `interval`, and takes a standstill of as long for work.
+    pub fn new(interval: Duration, now: Instant) -> Self {
         Watchdog {
-            patience,
+            interval,
             step: 0,
             moved_at: now,
+            fed_at: None,
         }
     }
 
-    /// Whether to feed now, with the thread's counter at `step`.
-    pub fn may_feed(&mut self, step: u64, now: Instant) -> bool {
+    /// Whether to feed now, with the thread's counter at `step`; four times an interval at most.
+    pub fn is_due(&mut self, step: u64, now: Instant) -> bool {
         if step != self.step {
             self.step = step;
             self.moved_at = now;
         }
-        now.duration_since(self.moved_at) < self.patience
+        let is_alive = now.duration_since(self.moved_at) < self.interval;
+        let is_fed = self
+            .fed_at
+            .is_some_and(|fed| now.duration_since(fed) < self.interval / 4);
+        if is_alive && !is_fed {
+            self.fed_at = Some(now);
+        }
+        is_alive && !is_fed
     }
 }
 
@@ -84,14 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_stands_still_longer_than_the_patience_is_not_fed_until_it_moves() {
+    fn a_thread_that_stands_still_for_an_interval_is_not_fed_until_it_moves() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut watchdog = Watchdog::new(Duration::from_secs(30), start);
-        assert!(watchdog.may_feed(1, after(10)));
-        assert!(watchdog.may_feed(1, after(39)));
-        assert!(!watchdog.may_feed(1, after(40)));
-        assert!(watchdog.may_feed(2, after(50)));
+        let mut watchdog = Watchdog::new(Duration::from_secs(40), start);
+        assert!(watchdog.is_due(1, after(0)));
+        assert!(!watchdog.is_due(2, after(9)), "fed a moment ago");
+        assert!(watchdog.is_due(2, after(10)));
+        assert!(watchdog.is_due(2, after(48)));
+        assert!(!watchdog.is_due(2, after(49)), "stands still");
+        assert!(!watchdog.is_due(2, after(90)), "stands still");
+        assert!(watchdog.is_due(3, after(91)));
     }
 
     #[test]

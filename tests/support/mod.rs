@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Every test program uses a part of it.
 
 pub mod client;
+pub mod daemon;
+pub mod models;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -76,7 +78,7 @@ impl Broker {
         let text = format!(
             "listener {} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\n\
              persistence_location {}/\nlog_dest stderr\nlog_type error\nlog_type information\n\
-             max_queued_messages 0\n{}\n",
+             {}\n",
             self.port,
             folder.display(),
             self.extra

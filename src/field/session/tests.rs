@@ -333,13 +333,26 @@ fn packets_are_acknowledged_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_broker_that_ignores_the_receive_maximum_is_left() {
+fn a_broker_that_keeps_to_no_receive_maximum_is_left_late() {
     let mut table = Table::connected();
-    for packet in 0..RECEIVE_MAX {
-        assert_eq!(table.put(Input::Received(packet + 1)), []);
+    for packet in 0..UNACKNOWLEDGED {
+        let packet = u16::try_from(packet).expect("small") + 1;
+        assert_eq!(table.put(Input::Received(packet)), []);
     }
-    let actions = table.put(Input::Received(99));
+    let actions = table.put(Input::Received(u16::MAX));
     assert_eq!(actions[0], Action::Drop);
+}
+
+#[test]
+fn passed_over_packets_are_fetched_by_a_new_connection_soon() {
+    let mut table = Table::connected();
+    let actions = table.put(Input::Renew);
+    assert!(
+        matches!(actions[..], [Action::Drop, Action::Down(_)]),
+        "{actions:?}"
+    );
+    assert!(table.session.due().expect("a wait") - table.now <= Duration::from_millis(500));
+    assert_eq!(table.put(Input::Renew), [], "not connected");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `almanac bench`: how fast this machine loads, reads, writes and embeds with the imported models.
+//! How fast this machine loads, reads, writes and embeds with the imported models.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
