@@ -148,7 +148,7 @@ def show(answer, out=sys.stdout, width=92):
 
 
 def wrapped(name, words, width=92):
-    label = f"  {name + ':':<10}"
+    label = f"  {name + ':':<11}"
     return textwrap.fill(words, width, initial_indent=label, subsequent_indent=" " * len(label))
 
 

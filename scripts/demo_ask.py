@@ -141,7 +141,7 @@ def put(options, number, wanted):
 
     def on_part(text):
         if not parts:
-            print(f"  {'Live:':<10}", end="")
+            print(f"  {'Live:':<11}", end="")
         parts.append(text)
         print(text, end="", flush=True)
 

@@ -395,3 +395,40 @@ async fn boxes_of_a_group_share_the_questions() {
     let expected: Vec<String> = (0..10).map(|n| format!("question {n}")).collect();
     assert_eq!(asked, expected, "each once");
 }
+
+#[test]
+fn questions_that_a_dead_box_of_a_group_held_are_not_lost() {
+    // Mosquitto 2.0 keeps them for the box itself; other brokers hand them to another member at once.
+    let (broker, states) = (Broker::start(), [folder(), folder()]);
+    let outside = tokio::runtime::Runtime::new().expect("a runtime");
+    let inside = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut dying = inside.block_on(async {
+        let mut this = Box1::named("b1", &broker, states[0].path(), Some("kitchen"));
+        this.is_connected().await;
+        this
+    });
+    outside.block_on(async {
+        let mut living = Box1::named("b2", &broker, states[1].path(), Some("kitchen"));
+        living.is_connected().await;
+        let mut client = Client5::connect(broker.port(), "c1", "almanac/farm/answer/c1").await;
+        for n in 0..6 {
+            let text = format!("question {n}");
+            client
+                .publish("almanac/farm/ask/c1", text, PublishProperties::default())
+                .await;
+        }
+        // It has its share, and acknowledges none of it.
+        let held = dying.next().await;
+        assert!(matches!(held, FieldEvent::Ask { .. }), "{held:?}");
+        inside.shutdown_background();
+        let mut back = Box1::named("b1", &broker, states[0].path(), Some("kitchen"));
+        let mut asked = std::collections::BTreeSet::new();
+        while asked.len() < 6 {
+            let ask = tokio::select! {
+                ask = living.ask() => ask,
+                ask = back.ask() => ask,
+            };
+            asked.insert(question(&ask).to_owned());
+        }
+    });
+}

@@ -5,6 +5,7 @@ mod desk;
 mod error;
 mod golden;
 mod health;
+mod ingest;
 mod intake;
 mod link;
 pub mod logging;

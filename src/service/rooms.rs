@@ -1,6 +1,7 @@
 //! The opened state: what answers every request but those that need the daemon's queue.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,20 +9,20 @@ use serde_json::Value;
 
 use super::answering::OnBox;
 use super::error::ServiceError;
-use super::golden::{self, Candidate};
+use super::golden;
 use super::models::Models;
 use super::reports::{
-    BoxReport, DocumentLine, EditionReport, IngestReport, LibraryStats, PassageLine, SearchHit,
-    SearchLine,
+    BoxReport, DocumentLine, EditionReport, LibraryStats, PassageLine, SearchHit, SearchLine,
 };
 use super::worker::{Answering, Job};
 use crate::answer::{self, Answerer, AnswererParts, Drafting};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{LibraryOp, Progress, Request, SearchQuery};
-use crate::edition::{Edition, Golden, Manifest, zero};
+use crate::documents::Passage;
+use crate::edition::{Edition, Golden, Manifest};
 use crate::field::BoxState;
-use crate::library::{IngestOptions, Library, Query};
+use crate::library::{self, DocumentEntry, Library, Query};
 use crate::model::SentenceEmbedder;
 use crate::types::{Answer, Ask, AskLimits, Status};
 
@@ -58,6 +59,11 @@ impl Rooms {
             opening: Mutex::new(()),
             answering: Mutex::new(None),
         })
+    }
+
+    /// The state folder.
+    pub(super) fn state(&self) -> &Path {
+        &self.config.state
     }
 
     /// Serial of the edition that answers.
@@ -216,7 +222,7 @@ impl Rooms {
             crop: query.crop.clone(),
             top_k,
         })?;
-        let hit = |hit: crate::library::Hit| SearchHit {
+        let hit = |hit: library::Hit| SearchHit {
             document: hit.passage.document.clone(),
             section: hit.passage.section().to_owned(),
             page: hit.passage.page,
@@ -230,85 +236,6 @@ impl Rooms {
         })
     }
 
-    fn ingest(
-        &self,
-        paths: &[std::path::PathBuf],
-        sync: bool,
-        on_progress: &mut dyn FnMut(&Progress),
-    ) -> Result<IngestReport, ServiceError> {
-        let library = self.library()?;
-        let options = IngestOptions { sync };
-        let report = library.ingest_paths(paths, options, &mut |step| {
-            on_progress(&Progress {
-                text: step.name.to_owned(),
-                done: step.done as u64,
-                total: step.total as u64,
-            });
-            ControlFlow::Continue(())
-        })?;
-        if self.serial() == 0 {
-            let change = zero::Change {
-                golden: Some(self.choose_golden(&library)?),
-                ..zero::Change::default()
-            };
-            zero::ensure(&self.config.state, change)?;
-        }
-        let problem = |failure: crate::library::IngestFailure| {
-            let (path, reason) = (failure.path.display().to_string(), failure.reason);
-            if reason.contains(&path) {
-                reason
-            } else {
-                format!("{path}: {reason}")
-            }
-        };
-        Ok(IngestReport {
-            added: report.added,
-            replaced: report.replaced,
-            unchanged: report.unchanged,
-            removed: report.removed.len(),
-            passages: report.passages,
-            problems: report.failed.into_iter().map(problem).collect(),
-        })
-    }
-
-    /// Questions made of headings, as far as the search finds their document: a heading that is found
-    /// elsewhere first says nothing about the box's health.
-    fn choose_golden(&self, library: &Library) -> Result<Vec<Golden>, ServiceError> {
-        let candidate = |entry: crate::library::DocumentEntry| {
-            let passages = library.passages(&entry.id);
-            let headed = |passage: &&Arc<_>| {
-                let passage: &crate::documents::Passage = passage;
-                passage.section() != entry.title
-            };
-            let passage = passages.iter().find(headed).or(passages.first())?;
-            Some(Candidate {
-                heading: passage.section().to_owned(),
-                document: entry.id,
-                title: entry.title,
-                place: entry.place,
-                crop: entry.crops.into_iter().next(),
-            })
-        };
-        let documents = library.documents().into_iter();
-        let candidates: Vec<Candidate> = documents.filter_map(candidate).collect();
-        let mut found = Vec::new();
-        let all = golden::choose(&candidates);
-        for golden in &all {
-            let results = library.search(&Query {
-                text: golden.question.clone(),
-                place: golden.place.clone(),
-                crop: golden.crop.clone(),
-                top_k: 1,
-            })?;
-            let first = results.hits.first();
-            let document = first.map(|hit| hit.passage.document.as_str());
-            if document == golden.document.as_deref() {
-                found.push(golden.clone());
-            }
-        }
-        Ok(if found.is_empty() { all } else { found })
-    }
-
     fn look(&self, what: &LibraryOp) -> Result<Value, ServiceError> {
         let library = self.library()?;
         let missing = |id: &str| {
@@ -318,7 +245,7 @@ impl Rooms {
         };
         match what {
             LibraryOp::List => {
-                let line = |entry: crate::library::DocumentEntry| DocumentLine {
+                let line = |entry: DocumentEntry| DocumentLine {
                     document: entry.id,
                     title: entry.title,
                     place: entry.place.to_string(),
@@ -329,7 +256,7 @@ impl Rooms {
             }
             LibraryOp::Show(id) => {
                 library.document(id).ok_or_else(|| missing(id))?;
-                let line = |passage: &Arc<crate::documents::Passage>| PassageLine {
+                let line = |passage: &Arc<Passage>| PassageLine {
                     section: passage.section().to_owned(),
                     page: passage.page,
                     text: passage.text.clone(),

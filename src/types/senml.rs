@@ -4,6 +4,7 @@
 //! neither is a measurement that an answer could cite. Unknown fields are ignored, unless their name ends in
 //! `_`, which by RFC 8428 section 4.4 a reader must understand or refuse.
 
+mod fields;
 mod units;
 
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 use serde_json::Value as Json;
 
 use super::{Reading, ReadingValue};
+use fields::{Fields, Scalar, cbor_fields, json_fields, json_scalar};
 
 /// Times below this are relative to now (RFC 8428, section 4.5.3).
 const RELATIVE_BELOW: f64 = 268_435_456.0;
@@ -78,37 +80,8 @@ pub fn parse(payload: &[u8], device: &str, now: i64) -> Result<Vec<Resolved>, Se
     }
 }
 
-/// A field's value, whatever the encoding.
-enum Scalar<'a> {
-    Number(f64),
-    Text(&'a str),
-    Bool(bool),
-    Other,
-}
-
-/// One record's fields by their JSON labels; `None` when it is no map.
-type Fields<'a> = Option<Vec<(&'a str, Scalar<'a>)>>;
-
 fn wrong<T>(reason: String) -> Result<T, SenmlError> {
     Err(SenmlError(reason))
-}
-
-fn json_scalar(value: &Json) -> Scalar<'_> {
-    match value {
-        Json::Number(number) => number.as_f64().map_or(Scalar::Other, Scalar::Number),
-        Json::String(text) => Scalar::Text(text),
-        Json::Bool(on) => Scalar::Bool(*on),
-        _ => Scalar::Other,
-    }
-}
-
-fn json_fields(record: &Json) -> Fields<'_> {
-    let map = record.as_object()?;
-    Some(
-        map.iter()
-            .map(|(k, v)| (k.as_str(), json_scalar(v)))
-            .collect(),
-    )
 }
 
 fn read_plain(payload: &[u8], device: &str, now: i64) -> Result<Vec<Resolved>, SenmlError> {
@@ -162,53 +135,6 @@ fn read_cbor(payload: &[u8], device: &str, now: i64) -> Result<Vec<Resolved>, Se
         return wrong("the CBOR payload is no array of SenML records".into());
     };
     resolve(records.iter().map(cbor_fields).collect(), Some(device), now)
-}
-
-fn cbor_fields(record: &ciborium::Value) -> Fields<'_> {
-    let map = record.as_map()?;
-    let mut fields = Vec::with_capacity(map.len());
-    for (key, value) in map {
-        let label = match key {
-            ciborium::Value::Text(label) => label.as_str(),
-            ciborium::Value::Integer(number) => cbor_label(i128::from(*number)),
-            _ => "",
-        };
-        fields.push((label, cbor_scalar(value)));
-    }
-    Some(fields)
-}
-
-/// RFC 8428, table 4; an unknown number is an unknown field, so it is ignored.
-fn cbor_label(number: i128) -> &'static str {
-    match number {
-        -1 => "bver",
-        -2 => "bn",
-        -3 => "bt",
-        -4 => "bu",
-        -5 => "bv",
-        -6 => "bs",
-        0 => "n",
-        1 => "u",
-        2 => "v",
-        3 => "vs",
-        4 => "vb",
-        5 => "s",
-        6 => "t",
-        7 => "ut",
-        8 => "vd",
-        _ => "",
-    }
-}
-
-fn cbor_scalar(value: &ciborium::Value) -> Scalar<'_> {
-    match value {
-        #[allow(clippy::cast_precision_loss)]
-        ciborium::Value::Integer(number) => Scalar::Number(i128::from(*number) as f64),
-        ciborium::Value::Float(number) => Scalar::Number(*number),
-        ciborium::Value::Text(text) => Scalar::Text(text),
-        ciborium::Value::Bool(on) => Scalar::Bool(*on),
-        _ => Scalar::Other,
-    }
 }
 
 /// What base fields of earlier records say about later ones.

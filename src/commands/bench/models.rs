@@ -15,7 +15,7 @@ use crate::model::{Embedder as _, Generator as _, Runtime, SentenceEmbedder, Tex
 /// Arguments of `almanac bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The decoder, by its name under <state>/models [default: the only one there is]
+    /// The decoder, by its name under `models` in the state folder [default: the only one there is]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Tokens of the prompt

@@ -4,6 +4,10 @@
 //! bounded channels: jobs to the answering thread, messages to the [`Post`], replies to the socket,
 //! errands that write the journal. Nothing here waits.
 
+mod outcomes;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,19 +15,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
-use super::golden;
 use super::health::{Health, Part};
 use super::intake::{Admitted, Intake, Note};
 use super::queue::{Popped, Queue};
-use super::settle::Settled;
 use super::status::{Rhythm, StatusPace};
-use super::worker::{Event, Job, expired};
+use super::worker::{Job, expired};
 use crate::clock::Clock;
-use crate::control::{Progress, Reply};
+use crate::control::Reply;
 use crate::edition::Golden;
-use crate::field::{AckToken, BoxReport, BoxState, IncomingAsk, Publication};
+use crate::field::{AckToken, BoxReport, BoxState, IncomingAsk};
 use crate::journal::Accepted;
 use crate::types::{Answer, Ask, AskKey, AskLimits, Question, Reading, Status};
+use outcomes::reply;
 
 /// Asks that are being taken in at a time; the client library holds no more unacknowledged ones.
 pub const ERRANDS: usize = 256;
@@ -271,13 +274,20 @@ impl Desk {
         }
         match &self.stage {
             Stage::Starting(golden, _) => {
-                let golden = golden.first()?;
+                let job = golden_job(golden.first()?, now);
                 self.working = Some(GOLDEN);
-                return Some(golden_job(golden, now));
+                Some(job)
             }
-            Stage::Stopping => return None,
-            Stage::Ready => {}
+            Stage::Stopping => None,
+            Stage::Ready => self.next_in_line(now, readings),
         }
+    }
+
+    fn next_in_line(
+        &mut self,
+        now: Instant,
+        readings: impl Fn(&str) -> Vec<Reading>,
+    ) -> Option<Job> {
         loop {
             let (ticket, deadline) = match self.queue.pop(now)? {
                 Popped::Ready(ticket, deadline) => (ticket, deadline),
@@ -303,144 +313,6 @@ impl Desk {
                 deadline,
                 arrived: open.arrived,
             });
-        }
-    }
-
-    /// Hears what the answering thread says.
-    pub fn on_event(&mut self, event: Event, now: Instant) -> Turn {
-        match event {
-            Event::Made(Ok(())) => self.health.is_well(Part::Model),
-            Event::Made(Err(reason)) => {
-                tracing::error!(reason, "the model cannot be loaded");
-                if matches!(self.stage, Stage::Starting(..)) {
-                    return Turn::Fatal(reason);
-                }
-                self.health.is_unwell(Part::Model, reason);
-            }
-            Event::Part { ticket, text } => self.pass_on(ticket, text),
-            Event::Abandoned { .. } => self.working = None,
-            Event::Done {
-                ticket,
-                outcome,
-                panic,
-            } => {
-                self.working = None;
-                match panic {
-                    Some(words) => {
-                        tracing::error!(words, "answering panicked");
-                        self.health
-                            .is_unwell(Part::Model, format!("panicked: {words}"));
-                    }
-                    None if outcome.status == Status::Failed => {
-                        let reason = outcome.reason.clone().unwrap_or_default();
-                        self.health.is_unwell(Part::Model, reason);
-                    }
-                    None => self.health.is_well(Part::Model),
-                }
-                if ticket == GOLDEN {
-                    return self.on_golden(&outcome);
-                }
-                let total = Duration::from_millis(outcome.timing_ms.total);
-                let queued = Duration::from_millis(outcome.timing_ms.queue);
-                self.rhythm.note(total.saturating_sub(queued));
-                self.end(ticket, *outcome, now);
-            }
-        }
-        Turn::Goes
-    }
-
-    fn on_golden(&mut self, outcome: &Answer) -> Turn {
-        let Stage::Starting(golden, failures) = &mut self.stage else {
-            return Turn::Goes;
-        };
-        let asked = golden.remove(0);
-        match golden::judge(&asked, outcome) {
-            Ok(()) => {
-                self.stage = Stage::Ready;
-                Turn::Ready
-            }
-            Err(reason) => {
-                tracing::warn!(
-                    question = asked.question,
-                    reason,
-                    "a golden question failed"
-                );
-                failures.push(format!("{:?}: {reason}", asked.question));
-                if golden.is_empty() {
-                    return Turn::Fatal(failures.join("; "));
-                }
-                Turn::Goes
-            }
-        }
-    }
-
-    fn pass_on(&mut self, ticket: u64, text: String) {
-        let Some(open) = self.open.get_mut(&ticket) else {
-            return;
-        };
-        match &open.origin {
-            Origin::Socket {
-                stream: true,
-                replies,
-                ..
-            } => {
-                // A part that finds no room is in the whole answer.
-                let (done, total) = (0, 0);
-                let _ = replies.try_send(Reply::Progress(Progress { text, done, total }));
-            }
-            Origin::Field { accepted, .. } if accepted.stream => {
-                let (name, edition) = (&self.terms.box_name, self.terms.edition);
-                let id = accepted.id.clone();
-                let mut part = Answer::without_text(id, Status::Answered, "", name, edition);
-                (part.reason, part.answer) = (None, Some(text));
-                (part.seq, part.is_final) = (open.seq, false);
-                let correlation = accepted.correlation.clone();
-                let part = Publication::part(&accepted.respond_to, correlation, &part);
-                // A part that finds no room is lost, and its number with it: askers see the gap, and
-                // the final message has the whole text.
-                self.intake.post.part(part);
-                open.seq += 1;
-            }
-            _ => {}
-        }
-    }
-
-    /// Gives the question of `ticket` its outcome.
-    fn end(&mut self, ticket: u64, mut answer: Answer, now: Instant) {
-        let Some(open) = self.open.remove(&ticket) else {
-            return;
-        };
-        self.told += 1;
-        answer.box_name.clone_from(&self.terms.box_name);
-        answer.edition = self.terms.edition;
-        (answer.seq, answer.is_final) = (open.seq, true);
-        if answer.timing_ms.total == 0 {
-            let waited = now.saturating_duration_since(open.arrived).as_millis();
-            answer.timing_ms.total = u64::try_from(waited).unwrap_or(u64::MAX);
-            answer.timing_ms.queue = answer.timing_ms.total;
-        }
-        match open.origin {
-            Origin::Socket { id, replies, .. } => {
-                answer.id = id;
-                reply(&replies, &answer);
-            }
-            Origin::Field {
-                key,
-                accepted,
-                token,
-            } => {
-                let (status, millis) = (answer.status, answer.timing_ms.total);
-                tracing::info!(key = %key, ?status, millis, "done");
-                answer.id = accepted.id;
-                let settled = Settled {
-                    key,
-                    answer,
-                    respond_to: accepted.respond_to,
-                    correlation: accepted.correlation,
-                    token,
-                };
-                self.errands.spawn(self.intake.clone().settle(settled));
-            }
         }
     }
 
@@ -522,15 +394,5 @@ fn golden_job(golden: &Golden, now: Instant) -> Job {
         // Ten minutes: the slowest board, its files still on a cold disk.
         deadline: now + Duration::from_secs(600),
         arrived: now,
-    }
-}
-
-fn reply(replies: &mpsc::Sender<Reply>, answer: &Answer) {
-    // An answer is plain data: it always has a JSON form.
-    let value = serde_json::to_value(answer).unwrap_or_default();
-    // A full channel holds parts only: the reader stalls, and is told when it reads on.
-    if let Err(mpsc::error::TrySendError::Full(last)) = replies.try_send(Reply::Result(value)) {
-        let replies = replies.clone();
-        tokio::spawn(async move { replies.send(last).await });
     }
 }
