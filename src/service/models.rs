@@ -28,6 +28,16 @@ impl Models {
         }
     }
 
+    /// Whether the edition has its models, as far as their manifests tell; reads no weights.
+    ///
+    /// # Errors
+    /// One is missing or unfinished: what the operator must mend before a start can succeed.
+    pub fn check(&self) -> Result<(), ServiceError> {
+        Manifest::open_kind(&self.folder(Role::Embedder)?, Kind::Embedder)?;
+        Manifest::open_kind(&self.folder(Role::Decoder)?, Kind::Decoder)?;
+        Ok(())
+    }
+
     /// The embedder, opened once; blocking.
     ///
     /// # Errors

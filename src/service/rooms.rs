@@ -81,6 +81,14 @@ impl Rooms {
         }
     }
 
+    /// Whether the edition has its models, as far as their manifests tell.
+    ///
+    /// # Errors
+    /// One is missing or unfinished.
+    pub fn check(&self) -> Result<(), ServiceError> {
+        self.models.check()
+    }
+
     /// The library, opened once; blocking.
     ///
     /// # Errors

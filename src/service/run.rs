@@ -86,6 +86,7 @@ impl Daemon {
         let signals = Signals::take_over().map_err(machine("take signals over"))?;
         systemd::status("opening the library");
         let rooms = Arc::new(Rooms::open(config)?);
+        rooms.check()?;
         rooms.library()?;
         let journal = Arc::new(open_journal(config, &clock)?);
         let (post, outgoing) = Post::new();

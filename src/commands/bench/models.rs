@@ -14,6 +14,8 @@ use crate::model::{Embedder as _, Generator as _, Runtime, SentenceEmbedder, Tex
 
 /// Arguments of `almanac bench`.
 #[derive(Debug, clap::Args)]
+// Flattened into another `Args`, whose group would bear the same name.
+#[group(skip)]
 pub struct Args {
     /// The decoder, by its name under `models` in the state folder [default: the only one there is]
     #[arg(long, value_name = "NAME")]
