@@ -143,7 +143,7 @@ fn embedder(
 }
 
 /// The folder of the imported model of `kind`, called `name` where one is given.
-fn folder(config: &Config, kind: Kind, name: Option<&str>) -> anyhow::Result<PathBuf> {
+pub(super) fn folder(config: &Config, kind: Kind, name: Option<&str>) -> anyhow::Result<PathBuf> {
     let models = config.state.join("models");
     if let Some(name) = name {
         let folder = models.join(name);
