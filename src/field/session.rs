@@ -243,6 +243,9 @@ impl Session {
     }
 
     fn lost(&mut self, why: String, oversize: bool, now: Instant) {
+        if matches!(self.link, Link::Waiting(_)) {
+            return;
+        }
         if let Link::Connected { since, .. } = self.link
             && now.saturating_duration_since(since) >= STABLE
         {
