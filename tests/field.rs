@@ -348,6 +348,16 @@ async fn the_status_is_retained_grows_its_session_and_ends_with_gone() {
     assert_eq!(held.json()["session"], second["session"]);
 }
 
+#[tokio::test]
+async fn a_field_that_nobody_holds_takes_leave() {
+    let (broker, state) = (Broker::start(), folder());
+    let mut watcher = Client5::connect(broker.port(), "w", "almanac/farm/status/+").await;
+    let this = Box1::connected(&broker, state.path()).await;
+    assert_eq!(watcher.next().await.json()["state"], "starting");
+    drop(this);
+    assert_eq!(watcher.next().await.json()["state"], "gone");
+}
+
 #[test]
 fn a_box_that_dies_leaves_its_will() {
     let (broker, state) = (Broker::start(), folder());

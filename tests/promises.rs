@@ -100,9 +100,9 @@ async fn every_question_gets_exactly_one_outcome_over_kills_and_a_broker_restart
     almanac.kill();
     for round in 0..kills {
         almanac.start();
-        for number in 0..4 {
+        for (number, question) in QUESTIONS.iter().enumerate() {
             let id = format!("r{round}q{number}");
-            let question = ask(&id, QUESTIONS[number]);
+            let question = ask(&id, question);
             let topic = "almanac/farm/ask/h5";
             asker
                 .publish(topic, question, PublishProperties::default())

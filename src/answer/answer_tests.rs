@@ -173,6 +173,24 @@ fn an_absent_topic_is_refused_before_the_model_runs() {
 }
 
 #[test]
+fn what_holds_for_one_crop_is_never_said_of_another() {
+    let mut shelf = shelf();
+    for passage in &mut shelf.passages {
+        passage.crops = vec!["maize".into()];
+    }
+    let mut parts = answerer(Scripted::says("Plant 2 inches deep.")).into_parts();
+    parts.passages = Box::new(shelf);
+    let asked = Question {
+        crop: Some("wheat".into()),
+        ..question("How deep should I plant wheat?")
+    };
+    let outcome = Answerer::new(parts)
+        .answer(&asked, &[], &mut |_| ControlFlow::Continue(()))
+        .expect("nothing breaks");
+    assert_eq!(outcome.status, Status::Refused);
+}
+
+#[test]
 fn a_wider_place_is_said() {
     let asked = Question {
         place: Some(Place {

@@ -1,12 +1,13 @@
 //! The way of one question through the room.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::draft::{Draft, Drafting, Stop, Yardstick};
 use super::guard::{Fault, Origin, Sources};
-use super::passages::{Hits, PassageQuery, Passages};
+use super::passages::{Hits, Passage, PassageQuery, Passages};
 use super::prompt::{self, MOST_READINGS, Prompt, PromptParts};
 use super::quantity::quantities;
 use super::quote::{self, Asked, Candidate, candidates, headings};
@@ -170,6 +171,8 @@ impl Answerer {
             top_k: top_k.max(READ),
         })?;
         hits.hits.retain(|hit| holds(&hit.passage.place, &place));
+        let crops = asked_crops(question, &hits);
+        hits.hits.retain(|hit| is_about(&hit.passage, &crops));
         let embedder = self.parts.embedder.as_deref();
         let mut candidates = candidates(&asked, &hits.hits, embedder)?;
         quote::keep_best(&mut hits.hits, &mut candidates, top_k);
@@ -490,6 +493,32 @@ fn proceed(flow: ControlFlow<()>) -> Result<(), AnswerError> {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(AnswerError::Stopped),
     }
+}
+
+/// Stems of the crops that a question is about: its crop, or those of the passages that its text names.
+fn asked_crops(question: &Question, hits: &Hits) -> BTreeSet<String> {
+    match &question.crop {
+        Some(crop) => [words::stem(crop)].into(),
+        None => {
+            let named = words::content(&question.text);
+            hits.hits
+                .iter()
+                .flat_map(|hit| &hit.passage.crops)
+                .map(|crop| words::stem(crop))
+                .filter(|crop| named.contains(crop))
+                .collect()
+        }
+    }
+}
+
+/// Whether a passage may speak for these crops: what holds for maize is never said of wheat.
+fn is_about(passage: &Passage, crops: &BTreeSet<String>) -> bool {
+    crops.is_empty()
+        || passage.crops.is_empty()
+        || passage
+            .crops
+            .iter()
+            .any(|crop| crops.contains(&words::stem(crop)))
 }
 
 /// The newest readings of both, newest first.

@@ -8,8 +8,8 @@ use crate::model::{Generator, Message, ModelError, Role};
 use crate::types::{Place, Question, Reading};
 
 /// Short, since a small model forgets long rules; each clause stands for a failure seen.
-const RULES: &str = "You are a farm adviser. Answer the farmer's question in one or two short \
-sentences, only with what the passages and readings say. Copy numbers and units exactly.";
+const RULES: &str = "You are a farm adviser. Answer the question in one short sentence, only with \
+what the text says. Copy numbers and units exactly.";
 
 /// Readings that enter a prompt at most; the newest are kept.
 pub const MOST_READINGS: usize = 8;
@@ -89,14 +89,14 @@ pub fn fitting(
 }
 
 fn chat(parts: &PromptParts<'_>, passages: usize) -> Vec<Message> {
-    let mut text = String::from("Passages:\n");
-    for (number, hit) in parts.hits.iter().take(passages).enumerate() {
+    let mut text = String::from("Text:\n");
+    // Not numbered: a small model goes on counting instead of answering.
+    for hit in parts.hits.iter().take(passages) {
         let passage = &hit.passage;
         text.push_str(&format!(
-            "[{}] {}, {}\n{}\n\n",
-            number + 1,
-            passage.place,
+            "{} ({}): {}\n\n",
             passage.section(),
+            passage.place,
             passage.text.trim()
         ));
     }

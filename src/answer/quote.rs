@@ -96,7 +96,57 @@ const RANK_WEIGHT: f32 = 0.3;
 /// A table row is quoted when it is clearly better than a sentence.
 const ROW_COST: f32 = 0.1;
 /// The first sentence of a passage mostly says what the rest explains.
-const FIRST_WEIGHT: f32 = 0.1;
+const FIRST_WEIGHT: f32 = 0.2;
+/// Asked for advice, "Sow 3 to 5 cm deep" answers, and "a study found" only supports it.
+const ADVICE_WEIGHT: f32 = 0.15;
+const EVIDENCE_COST: f32 = 0.15;
+
+/// Verbs that begin advice.
+const ADVICE: &[&str] = &[
+    "add",
+    "aim",
+    "apply",
+    "begin",
+    "check",
+    "dry",
+    "finish",
+    "give",
+    "harvest",
+    "inoculate",
+    "irrigate",
+    "keep",
+    "lime",
+    "measure",
+    "place",
+    "plant",
+    "put",
+    "scout",
+    "sow",
+    "spray",
+    "start",
+    "stop",
+    "store",
+    "take",
+    "topdress",
+    "treat",
+    "use",
+    "wait",
+];
+
+/// Words of reports rather than of advice.
+const EVIDENCE: &[&str] = &[
+    "comparison",
+    "experiment",
+    "experiments",
+    "older",
+    "report",
+    "review",
+    "studies",
+    "study",
+    "survey",
+    "trial",
+    "trials",
+];
 
 /// Every sentence of `hits` as a candidate, best first; blocking while sentences are embedded.
 ///
@@ -186,11 +236,7 @@ fn candidate(
             all => named as f32 / all as f32,
         },
         fit: asked.wants.fit(&quantities),
-        score: if sentence.cells.is_empty() {
-            0.0
-        } else {
-            -ROW_COST
-        },
+        score: manner(position, sentence),
         quantities,
     }
 }
@@ -200,6 +246,31 @@ pub fn headings(hit: &Hit) -> String {
     let mut all = vec![hit.passage.title.as_str()];
     all.extend(hit.passage.headings.iter().map(String::as_str));
     all.join(" - ")
+}
+
+/// What the place and the manner of a sentence add to its score.
+fn manner(position: usize, sentence: &Sentence) -> f32 {
+    if !sentence.cells.is_empty() {
+        return -ROW_COST;
+    }
+    let words: Vec<String> = words::split(&sentence.text)
+        .map(str::to_lowercase)
+        .collect();
+    let advice = words
+        .first()
+        .is_some_and(|first| ADVICE.contains(&first.as_str()));
+    let evidence = words.iter().any(|word| EVIDENCE.contains(&word.as_str()));
+    let mut score = 0.0;
+    if position == 0 {
+        score += FIRST_WEIGHT;
+    }
+    if advice {
+        score += ADVICE_WEIGHT;
+    }
+    if evidence {
+        score -= EVIDENCE_COST;
+    }
+    score
 }
 
 /// Puts the passages with the best sentences first and keeps `top_k`; `candidates` follow them.
@@ -220,17 +291,21 @@ pub fn keep_best(hits: &mut Vec<Hit>, candidates: &mut Vec<Candidate>, top_k: us
 }
 
 /// How near a second sentence must come to the best to be quoted beside it.
-const SECOND: f32 = 0.8;
+const SECOND: f32 = 0.75;
 
 /// The one or two best sentences, in the order of their passage, at most `max_chars` long together;
 /// a single longer one is cut at a word.
 pub fn quote(candidates: &[Candidate], max_chars: usize) -> Option<(usize, String)> {
     let best = candidates.first()?;
-    let second = candidates
-        .iter()
-        .skip(1)
-        .find(|other| other.hit == best.hit && other.position.abs_diff(best.position) <= 2)
-        .filter(|other| other.score >= SECOND * best.score && other.fit >= best.fit);
+    let beside = |position: Option<usize>| {
+        candidates
+            .iter()
+            .find(|other| other.hit == best.hit && Some(other.position) == position)
+            .filter(|other| other.score >= SECOND * best.score && other.fit >= best.fit)
+    };
+    let second = beside(Some(best.position + 1))
+        .or_else(|| beside(best.position.checked_sub(1)))
+        .or_else(|| beside(Some(best.position + 2)));
     let mut text = best.text.clone();
     if let Some(second) = second {
         let both = if second.position < best.position {

@@ -113,3 +113,16 @@ fn context(cli: &Cli) -> Result<Context, ConfigError> {
         output: Output::new(cli.json),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_whole_command_line_is_well_formed() {
+        // clap checks a subcommand only when it is used: here all are.
+        Cli::command().debug_assert();
+    }
+}

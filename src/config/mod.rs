@@ -297,7 +297,7 @@ impl Validator<'_> {
             answer: AnswerConfig {
                 refuse_below: self.within(
                     "answer.refuse_below",
-                    raw.answer.refuse_below.unwrap_or(0.5),
+                    raw.answer.refuse_below.unwrap_or(0.34),
                     0.0,
                     1.0,
                 )?,

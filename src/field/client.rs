@@ -180,6 +180,11 @@ impl Connection {
         self.client.try_ack(&publish).is_ok()
     }
 
+    /// Whether it is over, and has told so.
+    pub fn is_ended(&self) -> bool {
+        self.polling.is_finished()
+    }
+
     /// Takes leave: the broker does not publish the will.
     pub async fn leave(mut self) {
         if self.client.try_disconnect().is_ok() {

@@ -58,6 +58,8 @@ pub(super) struct Running {
     deliveries: HashMap<u64, oneshot::Sender<Result<(), NotDelivered>>>,
     published: u64,
     stopping: bool,
+    /// Whether nobody is left to serve: their ends of the channels are then no longer asked.
+    deserted: bool,
     /// Whether asks were left to the broker since the connection began.
     missed: bool,
 }
@@ -84,36 +86,37 @@ impl Driver {
         };
         let current = self.session.number();
         let (inbox, state) = (&mut self.inbox, &mut self.state);
-        let (stop, stopping) = (&mut inbox.stop, state.stopping);
+        let (stop, stopping, deserted) = (&mut inbox.stop, state.stopping, state.deserted);
         let stopped = async move { stop.wait_for(|stop| *stop).await.map(drop) };
         tokio::select! {
             // The driver holds a sender itself, so this never ends.
             Some((number, event)) = self.link.1.recv() => {
                 if number == current { state.hear(number, event) } else { Vec::new() }
             }
-            ack = inbox.acks.recv() => vec![match ack {
-                Some(AckToken(Some((number, packet)))) => Input::Ack(number, packet),
-                Some(AckToken(None)) => Input::Tick,
-                None => Input::Stop,
-            }],
-            command = inbox.publish.recv(), if self.session.has_room() => {
-                vec![command.map_or(Input::Stop, |command| state.enter(command))]
-            }
-            changed = inbox.status.changed() => vec![match changed {
-                Ok(()) => Input::Status(inbox.status.borrow_and_update().clone()),
-                Err(_) => Input::Stop,
-            }],
+            ack = inbox.acks.recv(), if !deserted => match ack {
+                Some(AckToken(Some((number, packet)))) => vec![Input::Ack(number, packet)],
+                Some(AckToken(None)) => Vec::new(),
+                None => state.desert(),
+            },
+            command = inbox.publish.recv(), if !deserted && self.session.has_room() => match command {
+                Some(command) => vec![state.enter(command)],
+                None => state.desert(),
+            },
+            changed = inbox.status.changed(), if !deserted => match changed {
+                Ok(()) => vec![Input::Status(inbox.status.borrow_and_update().clone())],
+                Err(_) => state.desert(),
+            },
             _ = stopped, if !stopping => {
                 state.stopping = true;
                 vec![Input::Stop]
             }
-            permit = self.events.reserve(), if !state.backlog.is_empty() => {
+            permit = self.events.reserve(), if !deserted && !state.backlog.is_empty() => {
                 match (permit, state.backlog.pop_front()) {
                     (Ok(permit), Some(event)) => {
                         permit.send(event);
                         state.renew()
                     }
-                    _ => vec![Input::Stop],
+                    _ => state.desert(),
                 }
             }
             () = tick => vec![Input::Tick],
@@ -206,6 +209,11 @@ impl Driver {
 }
 
 impl Running {
+    fn desert(&mut self) -> Vec<Input> {
+        self.deserted = true;
+        vec![Input::Stop]
+    }
+
     fn enter(&mut self, command: PublishCommand) -> Input {
         self.published += 1;
         self.deliveries.insert(self.published, command.delivered);
@@ -275,15 +283,18 @@ impl Running {
         }
     }
 
+    /// Makes a request of the connection; gives its loss when it takes none.
     fn request(&mut self, request: impl FnOnce(&Connection) -> bool) -> Option<Input> {
-        // There is room for all that may be under way, so only an ended connection refuses; its loss is told apart.
-        match &self.connection {
-            Some(connection) if !request(connection) => {
-                tracing::debug!("a request found the connection ended");
-                None
-            }
-            _ => None,
+        let connection = self.connection.as_ref()?;
+        // There is room for all that may be under way, so only an ended connection refuses; it has told of its end.
+        if request(connection) || connection.is_ended() {
+            return None;
         }
+        self.connection = None;
+        Some(Input::Lost {
+            why: "the client library takes no more requests".into(),
+            oversize: false,
+        })
     }
 
     /// Puts news of the connection into the backlog, in place of such news not yet taken: bounded by that.

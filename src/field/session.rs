@@ -4,26 +4,28 @@
 //! (publications without an acknowledgement, the state of the box) is held here and sent again. The library's own
 //! memory of earlier connections is where its known faults lie.
 
+mod backoff;
+mod delivery;
+mod events;
+mod intake;
+
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::messages::{BoxState, BoxStatus};
-use super::publication::{NotDelivered, Publication};
+use super::publication::NotDelivered;
+use backoff::BackOff;
+use delivery::Held;
+pub(super) use events::{Acknowledgement, Action, Input};
+use intake::Intake;
+pub(super) use intake::UNACKNOWLEDGED;
 
 /// Packets that the broker may send before the box acknowledges one: bounds what a flood costs in memory.
 pub(super) const RECEIVE_MAX: u16 = 32;
-/// Packets not acknowledged at which a connection is given up. Far above the receive maximum, because Mosquitto 2.0
-/// forgets that with `max_queued_messages 0`.
-pub(super) const UNACKNOWLEDGED: usize = 2_048;
 /// Publications sent and not yet acknowledged.
 const WINDOW: usize = 16;
 /// Publications waiting to be sent; beyond, [`Session::has_room`] is false.
 const OUTBOX: usize = 256;
-/// How often a publication that the broker refuses for a passing reason is sent.
-const ATTEMPTS: u8 = 3;
-/// First and longest wait before connecting again.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// A connection that lasted this long was good: the next wait is the first again.
 const STABLE: Duration = Duration::from_secs(10);
 /// How long the broker may take to confirm the subscription.
@@ -33,83 +35,6 @@ const OVERSIZE_LIMIT: u8 = 3;
 /// How long stopping may take: sending what waits, then the last state.
 const DRAIN_WITHIN: Duration = Duration::from_secs(4);
 const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
-/// Room for header and properties beside topic, payload and correlation data, bytes.
-const OVERHEAD: usize = 96;
-
-/// What happened.
-#[derive(Debug)]
-pub(super) enum Input {
-    /// Only time passed.
-    Tick,
-    /// The broker took the connection.
-    Connected {
-        session_present: bool,
-        receive_max: u16,
-        max_packet: Option<u32>,
-    },
-    /// The attempt failed, or the connection ended.
-    Lost { why: String, oversize: bool },
-    /// The broker answered the subscription to the asks.
-    Subscribed(Result<(), String>),
-    /// A publication is to be sent.
-    Publish(u64, Arc<Publication>),
-    /// The oldest publication handed over has this packet id.
-    Sent(u16),
-    /// The broker's answer to it.
-    Acknowledged(u16, Acknowledgement),
-    /// A packet came that must be acknowledged.
-    Received(u16),
-    /// The packet may be acknowledged; the number is that of its connection.
-    Ack(u64, u16),
-    /// Packets were passed over for want of room, and there is room again: a new connection brings them again.
-    Renew,
-    /// The box has a new state.
-    Status(BoxStatus),
-    /// The broker holds this state of the box.
-    OwnStatus(BoxStatus),
-    /// Send what waits, say goodbye, end.
-    Stop,
-}
-
-/// The broker's answer to a publication.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Acknowledgement {
-    Taken,
-    /// Refused; sending it again may help.
-    RefusedForNow(String),
-    /// Refused for good.
-    Refused(String),
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Action {
-    /// Connect as connection `session`; `fresh` gives up what the broker kept for this box.
-    Connect { session: u64, fresh: bool },
-    /// Subscribe to everything.
-    Subscribe,
-    /// Forget packets received earlier and not looked at: the broker sends them again.
-    ForgetUnseen,
-    /// Send this.
-    Send(Arc<Publication>),
-    /// Acknowledge this packet.
-    Acknowledge(u16),
-    /// The broker has this publication.
-    Delivered(u64),
-    /// It never will.
-    NotDelivered(u64, NotDelivered),
-    /// Connected and subscribed.
-    Up,
-    /// Not connected, and why.
-    Down(String),
-    /// Drop the connection as it is.
-    Drop,
-    /// Take leave of the broker, so that it does not publish the will.
-    Disconnect,
-    /// It is over.
-    Finished,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     /// Until then nothing is tried.
@@ -130,21 +55,6 @@ enum Phase {
     Over,
 }
 
-#[derive(Clone, Debug)]
-enum Id {
-    Status,
-    Message(u64),
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    id: Id,
-    publication: Arc<Publication>,
-    attempts: u8,
-    /// Set once the library has given it one.
-    packet: Option<u16>,
-}
-
 /// The state of the connection and all that outlives it.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -155,15 +65,13 @@ pub(super) struct Session {
     number: u64,
     link: Link,
     phase: Phase,
-    tries: u32,
     oversize: u8,
-    random: u64,
+    back_off: BackOff,
     window: usize,
     peer_max_packet: usize,
     outbox: VecDeque<Held>,
     flying: VecDeque<Held>,
-    /// Packets to be acknowledged in the order in which they came (MQTT 5, section 4.6), and whether they may.
-    unacknowledged: VecDeque<(u16, bool)>,
+    intake: Intake,
     actions: Vec<Action>,
 }
 
@@ -184,14 +92,13 @@ impl Session {
             max_packet,
             link: Link::Waiting(now),
             phase: Phase::Running,
-            tries: 0,
             oversize: 0,
-            random: seed | 1,
+            back_off: BackOff::new(seed),
             window: WINDOW,
             peer_max_packet: usize::MAX,
             outbox: VecDeque::new(),
             flying: VecDeque::new(),
-            unacknowledged: VecDeque::new(),
+            intake: Intake::default(),
             actions: Vec::new(),
         }
     }
@@ -253,7 +160,7 @@ impl Session {
             Input::Ack(connection, packet) => self.ack(connection, packet),
             Input::Renew => {
                 self.break_off("to have passed-over packets sent again".into(), now);
-                self.tries = 0;
+                self.back_off.reset();
             }
             Input::Status(status) => {
                 self.status = status;
@@ -336,10 +243,13 @@ impl Session {
     }
 
     fn lost(&mut self, why: String, oversize: bool, now: Instant) {
+        if matches!(self.link, Link::Waiting(_)) {
+            return;
+        }
         if let Link::Connected { since, .. } = self.link
             && now.saturating_duration_since(since) >= STABLE
         {
-            self.tries = 0;
+            self.back_off.reset();
         }
         // Only an unbroken row of them shows a packet that the broker sends again and again.
         self.oversize = if oversize {
@@ -347,151 +257,23 @@ impl Session {
         } else {
             0
         };
-        let wait = self.wait();
-        self.link = Link::Waiting(now + wait);
-        self.tries = self.tries.saturating_add(1);
-        self.unacknowledged.clear();
+        self.link = Link::Waiting(now + self.back_off.next());
+        self.intake.clear();
         self.take_back_flying();
         self.actions.push(Action::Down(why));
     }
 
-    /// Doubles with every try up to the ceiling, less a random part of up to one half.
-    fn wait(&mut self) -> Duration {
-        let (first, longest) = BACK_OFF;
-        let full = first.saturating_mul(1 << self.tries.min(16)).min(longest);
-        // xorshift64: spreading needs no better.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        #[allow(clippy::cast_precision_loss)]
-        let part = (self.random >> 40) as f64 / (1_u64 << 24) as f64;
-        full.mul_f64(1.0 - part / 2.0)
-    }
-
-    /// Puts what was sent and not acknowledged back in front, in its order; parts that only matter now are dropped.
-    fn take_back_flying(&mut self) {
-        while let Some(mut held) = self.flying.pop_back() {
-            held.packet = None;
-            if matches!(held.id, Id::Message(_)) {
-                self.outbox.push_front(held);
-            }
-        }
-        let (kept, dropped) = std::mem::take(&mut self.outbox)
-            .into_iter()
-            .partition(|held| held.publication.keep);
-        self.outbox = kept;
-        for held in dropped {
-            self.fail(&held, NotDelivered::Dropped);
-        }
-    }
-
-    fn publish(&mut self, id: u64, publication: Arc<Publication>) {
-        let held = Held {
-            id: Id::Message(id),
-            publication,
-            attempts: 0,
-            packet: None,
-        };
-        if !held.publication.keep && !self.is_connected() {
-            self.fail(&held, NotDelivered::Dropped);
-        } else {
-            self.outbox.push_back(held);
-        }
-    }
-
-    /// Sends what the window has room for, the state first.
-    fn pump(&mut self) {
-        while self.is_connected() && self.flying.len() < self.window {
-            let next = if self.status_is_news && self.phase_allows_status() {
-                self.status_is_news = false;
-                self.status_publication()
-            } else if let Some(held) = self.outbox.pop_front() {
-                held
-            } else {
-                return;
-            };
-            let size = next.publication.size() + OVERHEAD;
-            let most = self.max_packet.min(self.peer_max_packet);
-            if size > most {
-                self.fail(&next, NotDelivered::TooLarge { bytes: size, most });
-                continue;
-            }
-            self.actions.push(Action::Send(next.publication.clone()));
-            self.flying.push_back(next);
-        }
-    }
-
-    /// Once stopping, only the last state is sent, after everything else.
-    fn phase_allows_status(&self) -> bool {
-        matches!(self.phase, Phase::Running | Phase::Goodbye(_))
-    }
-
-    fn status_publication(&self) -> Held {
-        let status = BoxStatus {
-            session: self.number,
-            ..self.status.clone()
-        };
-        Held {
-            id: Id::Status,
-            publication: Arc::new(Publication::status(&self.status_topic, &status)),
-            attempts: 0,
-            packet: None,
-        }
-    }
-
-    fn acknowledged(&mut self, packet: u16, answer: Acknowledgement) {
-        let found = self
-            .flying
-            .iter()
-            .position(|held| held.packet == Some(packet));
-        let Some(mut held) = found.and_then(|index| self.flying.remove(index)) else {
-            return;
-        };
-        match (answer, &held.id) {
-            (Acknowledgement::Taken, Id::Message(id)) => self.actions.push(Action::Delivered(*id)),
-            (Acknowledgement::RefusedForNow(_), Id::Message(_)) if held.attempts + 1 < ATTEMPTS => {
-                held.attempts += 1;
-                held.packet = None;
-                self.outbox.push_back(held);
-            }
-            (Acknowledgement::RefusedForNow(why) | Acknowledgement::Refused(why), _) => {
-                self.fail(&held, NotDelivered::Refused(why));
-            }
-            (Acknowledgement::Taken, Id::Status) => {}
-        }
-    }
-
-    fn fail(&mut self, held: &Held, why: NotDelivered) {
-        match held.id {
-            Id::Message(id) => self.actions.push(Action::NotDelivered(id, why)),
-            Id::Status => {
-                tracing::warn!(topic = %held.publication.topic, %why, "the state was not published")
-            }
-        }
-    }
-
     fn received(&mut self, packet: u16, now: Instant) {
-        if self.unacknowledged.len() >= UNACKNOWLEDGED {
+        if !self.intake.receive(packet) {
             self.break_off("the broker keeps to no receive maximum".into(), now);
-        } else {
-            self.unacknowledged.push_back((packet, false));
         }
     }
 
     fn ack(&mut self, connection: u64, packet: u16) {
-        if connection != self.number {
-            return;
-        }
-        if let Some(found) = self
-            .unacknowledged
-            .iter_mut()
-            .find(|(id, may)| *id == packet && !may)
-        {
-            found.1 = true;
-        }
-        while let Some((packet, true)) = self.unacknowledged.front().copied() {
-            self.unacknowledged.pop_front();
-            self.actions.push(Action::Acknowledge(packet));
+        if connection == self.number {
+            let due = self.intake.release(packet);
+            self.actions
+                .extend(due.into_iter().map(Action::Acknowledge));
         }
     }
 

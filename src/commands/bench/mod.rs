@@ -1,6 +1,7 @@
 //! `almanac bench`: times parts of the machine.
 
 mod models;
+mod perplexity;
 
 use super::Context;
 use crate::library::measure_dense;
@@ -26,13 +27,16 @@ enum Part {
         #[arg(long, default_value_t = 1_000)]
         passages: usize,
     },
+    /// How well the decoder predicts a text
+    Perplexity(perplexity::Args),
 }
 
 /// Times and prints.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
-    match args.part {
+    match &args.part {
         None => models::run(&context.config, context.output.is_json(), &args.models),
-        Some(Part::Dense { passages }) => dense(context, passages),
+        Some(Part::Dense { passages }) => dense(context, *passages),
+        Some(Part::Perplexity(args)) => perplexity::run(context, args),
     }
 }
 

@@ -14,6 +14,8 @@ use crate::model::{Embedder as _, Generator as _, Runtime, SentenceEmbedder, Tex
 
 /// Arguments of `almanac bench`.
 #[derive(Debug, clap::Args)]
+// Flattened into another `Args`, whose group would bear the same name.
+#[group(skip)]
 pub struct Args {
     /// The decoder, by its name under `models` in the state folder [default: the only one there is]
     #[arg(long, value_name = "NAME")]
@@ -141,7 +143,7 @@ fn embedder(
 }
 
 /// The folder of the imported model of `kind`, called `name` where one is given.
-fn folder(config: &Config, kind: Kind, name: Option<&str>) -> anyhow::Result<PathBuf> {
+pub(super) fn folder(config: &Config, kind: Kind, name: Option<&str>) -> anyhow::Result<PathBuf> {
     let models = config.state.join("models");
     if let Some(name) = name {
         let folder = models.join(name);

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::field::publication::Publication;
 
 fn status(state: BoxState) -> BoxStatus {
     BoxStatus {

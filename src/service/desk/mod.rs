@@ -1,7 +1,7 @@
 //! The daemon's state: which questions are open, who is answered next, how the box is.
 //!
 //! Events go in (a question, the model's words, the time), and what follows from them goes out over
-//! bounded channels: jobs to the answering thread, messages to the [`Post`], replies to the socket,
+//! bounded channels: jobs to the answering thread, messages to the post, replies to the socket,
 //! errands that write the journal. Nothing here waits.
 
 mod outcomes;
