@@ -13,7 +13,7 @@ use super::link::Link;
 use super::post::Post;
 use super::rooms::Rooms;
 use super::shutdown::Signals;
-use super::systemd::{self, Watchdog};
+use super::systemd::{Systemd, Watchdog, watchdog_interval};
 use super::worker::{EVENTS, Event, Worker};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -67,6 +67,7 @@ struct Daemon {
     post: Post,
     link: Link,
     signals: Signals,
+    systemd: Systemd,
     events: mpsc::Receiver<Event>,
     notes: mpsc::Receiver<Note>,
     calls: mpsc::Receiver<Call>,
@@ -79,12 +80,13 @@ struct Daemon {
 impl Daemon {
     async fn start(config: &Config) -> Result<Daemon, ServiceError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let systemd = Systemd::start().map_err(machine("start a thread"))?;
         durable::create_folder(&config.run)?;
         durable::create_folder(&config.state)?;
         // The socket first: it says best that another daemon runs.
         let server = Server::bind(&config.run)?;
         let signals = Signals::take_over().map_err(machine("take signals over"))?;
-        systemd::status("opening the library");
+        systemd.status("opening the library");
         let rooms = Arc::new(Rooms::open(config)?);
         rooms.check()?;
         rooms.library()?;
@@ -114,7 +116,7 @@ impl Daemon {
         let pending = journal.pending().await.map_err(journal_error)?;
         tracing::info!(pending = pending.len(), "questions of an earlier life");
         desk.restore(pending, Instant::now());
-        systemd::status("loading the language model");
+        systemd.status("loading the language model");
         let (events, said) = mpsc::channel(EVENTS);
         let maker = Arc::clone(&rooms);
         let worker = Worker::start(Box::new(move || maker.answering()), events)
@@ -129,13 +131,11 @@ impl Daemon {
             post,
             link,
             signals,
+            systemd,
             events: said,
             notes: heard,
             calls: requests,
-            watchdog: Watchdog::new(
-                systemd::watchdog_interval().unwrap_or(UNWATCHED),
-                Instant::now(),
-            ),
+            watchdog: Watchdog::new(watchdog_interval().unwrap_or(UNWATCHED), Instant::now()),
             ingesting: Arc::new(Semaphore::new(1)),
             said: String::new(),
             serial,
@@ -171,7 +171,7 @@ impl Daemon {
                     edition = self.serial,
                     "ready: a golden question was answered"
                 );
-                systemd::ready("ready");
+                self.systemd.ready("ready");
                 Ok(())
             }
             Turn::Fatal(reason) => Err(ServiceError::Unhealthy {
@@ -204,7 +204,7 @@ impl Daemon {
             ));
         }
         if self.watchdog.is_due(self.worker.step(), now) {
-            systemd::feed_watchdog();
+            self.systemd.feed_watchdog();
         }
         if let Some(status) = self.desk.tick(now) {
             self.say(&status);
@@ -222,7 +222,7 @@ impl Daemon {
             self.desk.health.summary()
         );
         if text != self.said {
-            systemd::status(&text);
+            self.systemd.status(&text);
             self.said = text;
         }
     }
@@ -287,7 +287,7 @@ impl Daemon {
 
     /// Finishes or leaves journalled what is open, within [`DRAIN`], and says good-bye.
     async fn drain(&mut self) {
-        systemd::stopping("stopping");
+        self.systemd.stopping("stopping");
         let end = Instant::now() + DRAIN;
         let finish = Instant::now() + FINISH;
         self.desk.stop();
@@ -297,7 +297,7 @@ impl Daemon {
                 self.worker.stop();
             }
             if self.watchdog.is_due(self.worker.step(), Instant::now()) {
-                systemd::feed_watchdog();
+                self.systemd.feed_watchdog();
             }
             tokio::select! {
                 Some(event) = self.events.recv() => {

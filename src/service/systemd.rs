@@ -2,31 +2,72 @@
 //!
 //! Started by hand, without a notify socket, every call here does nothing.
 
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use systemd::daemon;
 
-/// Says that start-up is finished: questions are answered from now on.
-pub fn ready(status: &str) {
-    notify(&[(daemon::STATE_READY, "1"), (daemon::STATE_STATUS, status)]);
+/// Notices that may wait for systemd; one more is dropped, as the next one says more.
+const NOTICES: usize = 32;
+
+/// The way to systemd.
+///
+/// libsystemd waits for room in systemd's socket; a thread of its own does that, so that a stalled
+/// service manager never stalls an answer.
+#[derive(Clone, Debug)]
+pub struct Systemd(SyncSender<Vec<(String, String)>>);
+
+impl Systemd {
+    /// Starts the thread; it ends with the last clone of this.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start() -> std::io::Result<Systemd> {
+        let (sender, notices) = sync_channel::<Vec<(String, String)>>(NOTICES);
+        std::thread::Builder::new()
+            .name("systemd".into())
+            .spawn(move || notices.iter().for_each(|notice| notify(&notice)))?;
+        Ok(Systemd(sender))
+    }
+
+    /// Says that start-up is finished: questions are answered from now on.
+    pub fn ready(&self, status: &str) {
+        self.tell(&[(daemon::STATE_READY, "1"), (daemon::STATE_STATUS, status)]);
+    }
+
+    /// Sets the line that `systemctl status` shows.
+    pub fn status(&self, status: &str) {
+        self.tell(&[(daemon::STATE_STATUS, status)]);
+    }
+
+    /// Says that the daemon is on its way down.
+    pub fn stopping(&self, status: &str) {
+        self.tell(&[
+            (daemon::STATE_STOPPING, "1"),
+            (daemon::STATE_STATUS, status),
+        ]);
+    }
+
+    /// Feeds the watchdog.
+    pub fn feed_watchdog(&self) {
+        self.tell(&[(daemon::STATE_WATCHDOG, "1")]);
+    }
+
+    fn tell(&self, state: &[(&str, &str)]) {
+        let notice = state.iter().map(|(key, value)| clean(key, value));
+        let _ = self.0.try_send(notice.collect());
+    }
 }
 
-/// Sets the line that `systemctl status` shows.
-pub fn status(status: &str) {
-    notify(&[(daemon::STATE_STATUS, status)]);
+/// libsystemd takes C strings: the crate panics on a NUL, and a newline would begin a new variable.
+fn clean(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.replace(['\0', '\n', '\r'], " "))
 }
 
-/// Says that the daemon is on its way down.
-pub fn stopping(status: &str) {
-    notify(&[
-        (daemon::STATE_STOPPING, "1"),
-        (daemon::STATE_STATUS, status),
-    ]);
-}
-
-/// Feeds the watchdog.
-pub fn feed_watchdog() {
-    notify(&[(daemon::STATE_WATCHDOG, "1")]);
+fn notify(notice: &[(String, String)]) {
+    if let Err(error) = daemon::notify(notice.iter()) {
+        tracing::debug!(%error, "systemd could not be told");
+    }
 }
 
 /// How often systemd wants to be fed; `None` without a watchdog. Unset or foreign variables count as none.
@@ -35,17 +76,6 @@ pub fn watchdog_interval() -> Option<Duration> {
         .ok()
         .filter(|micros| *micros > 0)
         .map(Duration::from_micros)
-}
-
-fn notify(state: &[(&str, &str)]) {
-    // libsystemd takes C strings: the crate panics on a NUL, and a newline would begin a new variable.
-    let clean: Vec<(String, String)> = state
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), value.replace(['\0', '\n', '\r'], " ")))
-        .collect();
-    if let Err(error) = daemon::notify(clean.iter()) {
-        tracing::debug!(%error, "systemd could not be told");
-    }
 }
 
 /// Decides when the watchdog is fed: only while the answering thread shows progress. Pure.
@@ -107,7 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn a_status_with_a_nul_or_a_line_break_does_not_panic() {
-        status("a\0b\nREADY=1");
+    fn a_status_with_a_nul_or_a_line_break_stays_one_variable() {
+        let (_, value) = clean("STATUS", "a\0b\nREADY=1");
+        assert_eq!(value, "a b READY=1");
     }
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::models;
@@ -14,7 +15,7 @@ const START: Duration = Duration::from_secs(120);
 /// A box: its state, its configuration, and the daemon while it runs.
 pub struct TestBox {
     folder: tempfile::TempDir,
-    notices: UnixDatagram,
+    notices: Receiver<String>,
     child: Option<Child>,
 }
 
@@ -29,7 +30,7 @@ impl TestBox {
              [paths]\nstate = \"state\"\nrun = \"run\"\n{config}\n"
         );
         std::fs::write(folder.path().join("almanac.toml"), text).expect("writable");
-        let notices = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+        let notices = hear(&folder.path().join("notify"));
         TestBox {
             folder,
             notices,
@@ -81,9 +82,7 @@ impl TestBox {
     /// Starts the daemon; returns at once.
     pub fn start(&mut self) {
         // What a daemon before this one said is of no interest.
-        self.notices.set_nonblocking(true).expect("settable");
-        while self.notices.recv(&mut [0; 4096]).is_ok() {}
-        self.notices.set_nonblocking(false).expect("settable");
+        self.notices.try_iter().for_each(drop);
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -107,15 +106,11 @@ impl TestBox {
     /// Waits until the daemon told systemd `line`.
     pub fn is_told(&mut self, line: &str) {
         let end = Instant::now() + START;
-        let step = Some(Duration::from_millis(200));
-        self.notices.set_read_timeout(step).expect("settable");
-        let mut buffer = [0; 4096];
         while Instant::now() < end {
-            if let Ok(length) = self.notices.recv(&mut buffer) {
-                let text = String::from_utf8_lossy(&buffer[..length]);
-                if text.lines().any(|told| told == line) {
-                    return;
-                }
+            if let Ok(told) = self.notices.recv_timeout(Duration::from_millis(200))
+                && told.lines().any(|told| told == line)
+            {
+                return;
             }
             if let Some(ended) = self.child.as_mut().and_then(|child| child.try_wait().ok()?) {
                 panic!(
@@ -197,6 +192,22 @@ impl Drop for TestBox {
             eprintln!("the daemon's log:\n{}", self.log());
         }
     }
+}
+
+/// Reads, as systemd does, everything that comes to the notify socket: a daemon waits for room there.
+fn hear(path: &Path) -> Receiver<String> {
+    let socket = UnixDatagram::bind(path).expect("a socket");
+    let (told, notices) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if told.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    notices
 }
 
 /// What a command printed, for a failing test.
