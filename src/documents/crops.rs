@@ -1,9 +1,10 @@
 //! Crop names: one canonical name for each crop, whatever it is called.
 
 /// Canonical name first, then what else it is called in English, by trade, or in a neighbour's tongue.
+/// "Beans" alone is left out: where soybean is grown it means soybean, elsewhere it does not.
 /// Lower-case, singular; single words, so that they can be found in running text.
 const CROPS: &[&[&str]] = &[
-    &["maize", "corn", "milho", "makka", "safrinha"],
+    &["maize", "corn", "milho", "makka", "makki", "safrinha"],
     &["rice", "paddy", "arroz", "dhan"],
     &["soybean", "soya", "soy", "soyabean", "soja"],
     &["wheat", "trigo", "gehu", "kanak"],
@@ -28,7 +29,6 @@ const CROPS: &[&[&str]] = &[
     &["coffee", "cafe", "café"],
     &["cocoa", "cacao"],
     &["banana", "plantain"],
-    &["bean", "feijao", "feijão"],
     &["pea"],
 ];
 

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::testing::{HashingEmbedder, document, open};
 use super::*;
+use crate::types::Place;
 
 const IOWA: &str = "---\ntitle: Planting maize in Iowa\nplace: {country: US, region: Iowa}\ncrop: maize\n---\n## Depth\n\nPlant maize 2 inches deep.[^a]\n\n## Date\n\nPlant maize from 20 April to 5 May.\n\n[^a]: Guide\n";
 const PUNJAB: &str = "---\ntitle: Sowing maize in Punjab\nplace: {country: IN, region: Punjab}\ncrop: maize\n---\n## Depth\n\nSow maize 3 to 5 cm deep.\n";

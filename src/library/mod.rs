@@ -6,6 +6,7 @@
 
 mod builder;
 mod dense;
+mod entry;
 mod error;
 mod filter;
 mod fuse;
@@ -16,11 +17,13 @@ mod measure;
 mod search;
 mod snapshot;
 mod store;
+mod store_open;
 #[cfg(test)]
 pub(crate) mod testing;
 mod words;
 
 pub use dense::{Eligible, ExactScan, VectorSearch, Vectors};
+pub use entry::{Change, DocumentEntry, Ingested, LibraryStats};
 pub use error::LibraryError;
 pub use filter::Fallback;
 pub use graph::{GraphError, GraphSearch};
@@ -31,11 +34,10 @@ pub use store::Recovery;
 pub use words::terms;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use builder::GraphBuilder;
 use lexical::{Dictionary, count_terms};
@@ -46,82 +48,13 @@ use words::QueryTerm;
 use crate::config::{LibraryConfig, SearchConfig};
 use crate::documents::{self, Document, Passage, PassageOptions, Reference};
 use crate::model::Embedder;
-use crate::types::{Digest, Place};
+use crate::types::Digest;
 
 /// Passages embedded in one call: enough to keep the runtime busy, few enough for a small memory.
 const EMBED_BATCH: usize = 16;
 
 /// Tokens of an embedder's window kept for title, headings and special tokens.
 const WINDOW_RESERVE: usize = 56;
-
-/// What the library knows of a document besides its passages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DocumentEntry {
-    /// Its id.
-    pub id: String,
-    /// Title.
-    pub title: String,
-    /// Where it holds.
-    pub place: Place,
-    /// Canonical crop names.
-    pub crops: Vec<String>,
-    /// Topics.
-    pub topics: Vec<String>,
-    /// Date of the content, as written.
-    pub date: Option<String>,
-    /// Where it comes from, as written.
-    pub source: Option<String>,
-    /// Licence, as written.
-    pub licence: Option<String>,
-    /// SHA-256 of the file.
-    pub digest: Digest,
-    /// Number of its passages.
-    pub passages: usize,
-    /// The file that it was read from, absolute; `None` when it did not come from a file.
-    pub file: Option<PathBuf>,
-    /// Names how it was cut: another cut means another ingest.
-    cut: Digest,
-}
-
-/// What [`Library::ingest`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// The document is new.
-    Added,
-    /// It replaced an older one of its id.
-    Replaced,
-    /// It was there already, the same and cut the same way.
-    Unchanged,
-}
-
-/// A document that was taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Ingested {
-    /// What became of it.
-    pub change: Change,
-    /// Number of its passages.
-    pub passages: usize,
-}
-
-/// Figures of a library.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LibraryStats {
-    /// Documents.
-    pub documents: usize,
-    /// Passages, each with a vector.
-    pub passages: usize,
-    /// Different terms.
-    pub terms: usize,
-    /// Length of a vector.
-    pub dimension: usize,
-    /// How vectors are searched now: `exact` or `graph`.
-    pub dense: &'static str,
-    /// The graph against the scan, once the graph is built.
-    pub probe: Option<Probe>,
-    /// Size of the index on disk, bytes.
-    pub bytes: u64,
-}
 
 /// The library of one folder; shared between threads; one process at a time.
 pub struct Library {
@@ -312,7 +245,7 @@ impl Library {
         let passages = documents::passages(document, self.embedder.as_ref(), &self.options);
         let texts: Vec<String> = passages.iter().map(Passage::indexed_text).collect();
         let stored = Stored {
-            entry: entry(document, passages.len(), file, cut),
+            entry: DocumentEntry::new(document, passages.len(), file, cut),
             references: document.references.clone(),
             terms: texts
                 .iter()
@@ -432,23 +365,6 @@ fn options(config: &LibraryConfig, embedder: &dyn Embedder) -> PassageOptions {
     PassageOptions {
         max_tokens,
         overlap_tokens: config.overlap_tokens.min(max_tokens / 2),
-    }
-}
-
-fn entry(document: &Document, passages: usize, file: Option<&Path>, cut: Digest) -> DocumentEntry {
-    DocumentEntry {
-        id: document.id.clone(),
-        title: document.title.clone(),
-        place: document.place.clone(),
-        crops: document.crops.clone(),
-        topics: document.topics.clone(),
-        date: document.date.clone(),
-        source: document.source.clone(),
-        licence: document.licence.clone(),
-        digest: document.digest,
-        passages,
-        file: file.map(Path::to_owned),
-        cut,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The library on disk: the only user of sled.
+//! The library on disk, with `store_open`: the only users of sled.
 //!
 //! One tree, so that one batch writes a document whole or not at all. Keys, with `\0` after the id:
 //!
@@ -14,10 +14,7 @@
 //! left out and named, a damaged index is moved aside to `index.broken-N`. Values stay well under the
 //! 128 KiB from which sled leaks files. Postings are inverted in memory when the index is opened.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ndarray::Array2;
 use serde::de::DeserializeOwned;
@@ -26,25 +23,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::{DocumentEntry, LibraryError};
 use crate::documents::{Passage, Reference};
-use crate::durable::{self, FileError};
+use crate::durable;
 use crate::types::Digest;
 
 /// Layout of the store and of the terms in it.
-const SCHEMA: u32 = 1000 + super::words::VERSION;
-
-/// Most damaged indexes kept for inspection; the next one replaces the last.
-const MAX_BROKEN: usize = 3;
-
-/// How long a held lock is waited for: half a second in all.
-const LOCK_TRIES: usize = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const SCHEMA: u32 = 1000 + super::words::VERSION;
 
 /// What vectors in a store must be comparable with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
-    schema: u32,
-    embedder: Digest,
-    dimension: usize,
+    pub(super) schema: u32,
+    pub(super) embedder: Digest,
+    pub(super) dimension: usize,
 }
 
 impl Meta {
@@ -60,9 +50,9 @@ impl Meta {
 
 /// What must be there: sled can lose the end of its log without a word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Totals {
-    documents: u64,
-    passages: u64,
+pub(super) struct Totals {
+    pub documents: u64,
+    pub passages: u64,
 }
 
 /// A document as it is stored.
@@ -81,12 +71,12 @@ pub struct Stored {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
-    entry: DocumentEntry,
-    passages: u32,
-    references: u32,
+pub(super) struct Record {
+    pub entry: DocumentEntry,
+    pub passages: u32,
+    pub references: u32,
     /// SHA-256 over the values of passages, vectors, terms and references, in key order of kind and number.
-    seal: Digest,
+    pub seal: Digest,
 }
 
 /// A damaged index that was moved out of the way.
@@ -114,58 +104,12 @@ pub struct Opened {
 /// The open store; one process at a time.
 #[derive(Debug)]
 pub struct Store {
-    folder: PathBuf,
-    tree: sled::Db,
-    totals: Totals,
-}
-
-/// Why a store could not be opened.
-enum Fault {
-    /// Nothing to move aside.
-    Error(LibraryError),
-    /// The content is damaged.
-    Corrupt(String),
-}
-
-impl From<LibraryError> for Fault {
-    fn from(error: LibraryError) -> Self {
-        Fault::Error(error)
-    }
+    pub(super) folder: PathBuf,
+    pub(super) tree: sled::Db,
+    pub(super) totals: Totals,
 }
 
 impl Store {
-    /// Opens `folder/index`, making it when missing; blocking, reads everything.
-    ///
-    /// # Errors
-    /// Another process has it, it is of another embedder or schema, or the disk fails. Damage is no
-    /// error: see [`Opened`].
-    pub fn open(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Opened, LibraryError> {
-        durable::create_folder(folder)?;
-        let index = folder.join("index");
-        match open_guarded(folder, cache_bytes, meta) {
-            Ok((store, documents, damaged)) => Ok(Opened {
-                store,
-                documents,
-                damaged,
-                recovery: None,
-            }),
-            Err(Fault::Error(error)) => Err(error),
-            Err(Fault::Corrupt(reason)) => {
-                let moved_to = move_aside(folder, &index)?;
-                match open_guarded(folder, cache_bytes, meta) {
-                    Ok((store, documents, damaged)) => Ok(Opened {
-                        store,
-                        documents,
-                        damaged,
-                        recovery: Some(Recovery { moved_to, reason }),
-                    }),
-                    Err(Fault::Error(error)) => Err(error),
-                    Err(Fault::Corrupt(reason)) => Err(store_error(&index, "made", &reason)),
-                }
-            }
-        }
-    }
-
     /// Writes `document`, replacing an older one of its id; blocking; whole and durable when it returns.
     ///
     /// # Errors
@@ -275,7 +219,11 @@ impl Store {
         Ok(record.map(|record| record.passages))
     }
 
-    fn commit(&mut self, mut batch: sled::Batch, totals: Totals) -> Result<(), LibraryError> {
+    pub(super) fn commit(
+        &mut self,
+        mut batch: sled::Batch,
+        totals: Totals,
+    ) -> Result<(), LibraryError> {
         self.write(&mut batch, b"s", &totals)?;
         self.tree
             .apply_batch(batch)
@@ -288,7 +236,7 @@ impl Store {
         Ok(())
     }
 
-    fn write<T: Serialize>(
+    pub(super) fn write<T: Serialize>(
         &self,
         batch: &mut sled::Batch,
         key: &[u8],
@@ -313,217 +261,12 @@ impl Store {
     }
 }
 
-type Content = (Store, Vec<Stored>, Vec<String>);
-
-/// Opens and reads; sled panics on some damaged files, so panics count as damage.
-fn open_guarded(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Content, Fault> {
-    catch_unwind(AssertUnwindSafe(|| {
-        open_unguarded(folder, cache_bytes, meta)
-    }))
-    .unwrap_or_else(|_| {
-        Err(Fault::Corrupt(
-            "the store panicked while it was read".into(),
-        ))
-    })
-}
-
-fn open_unguarded(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Content, Fault> {
-    let index = folder.join("index");
-    let witness = folder.join("library.json");
-    let is_new = !index.exists();
-    let tree = open_tree(&index, cache_bytes).map_err(|error| fault(&index, &error))?;
-    let mut store = Store {
-        folder: index.clone(),
-        tree,
-        totals: Totals::default(),
-    };
-    let found = store
-        .tree
-        .get(b"m")
-        .map_err(|error| fault(&index, &error))?;
-    match found {
-        Some(bytes) => check_meta(folder, &bytes, meta)?,
-        None if !is_new && witness.exists() => {
-            return Err(Fault::Corrupt("its content is lost".into()));
-        }
-        None => {
-            let mut batch = sled::Batch::default();
-            store.write(&mut batch, b"m", meta)?;
-            store.commit(batch, Totals::default())?;
-            durable::sync_folder(folder).map_err(LibraryError::from)?;
-            let note = format!("{{\"schema\":{SCHEMA}}}\n");
-            durable::replace(&witness, note.as_bytes()).map_err(LibraryError::from)?;
-            return Ok((store, Vec::new(), Vec::new()));
-        }
-    }
-    let (documents, damaged) = read_all(&mut store, meta.dimension)?;
-    Ok((store, documents, damaged))
-}
-
-/// Opens the tree, waiting a little for its lock: sled's own threads hold it shortly after a close.
-fn open_tree(index: &Path, cache_bytes: u64) -> sled::Result<sled::Db> {
-    // No timed flusher: each commit is flushed and synced before it is reported.
-    let config = sled::Config::new()
-        .path(index)
-        .cache_capacity(cache_bytes)
-        .flush_every_ms(None);
-    for _ in 0..LOCK_TRIES {
-        match config.open() {
-            Err(error) if is_lock(&error) => std::thread::sleep(LOCK_PAUSE),
-            other => return other,
-        }
-    }
-    config.open()
-}
-
-/// Whether another has the lock; sled gives that no kind of its own.
-fn is_lock(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
-}
-
-fn check_meta(folder: &Path, bytes: &[u8], expected: &Meta) -> Result<(), Fault> {
-    let found: Meta = serde_json::from_slice(bytes)
-        .map_err(|error| Fault::Corrupt(format!("its description is unreadable: {error}")))?;
-    if found.schema != expected.schema {
-        return Err(Fault::Error(LibraryError::OtherSchema {
-            path: folder.to_owned(),
-            found: found.schema,
-            expected: expected.schema,
-        }));
-    }
-    if found != *expected {
-        return Err(Fault::Error(LibraryError::OtherEmbedder {
-            path: folder.to_owned(),
-            found: found.embedder,
-            found_dimension: found.dimension,
-            expected: expected.embedder,
-            expected_dimension: expected.dimension,
-        }));
-    }
-    Ok(())
-}
-
-/// Values of one kind of a document, by number.
-type Parts = BTreeMap<u32, sled::IVec>;
-
-/// All whole documents, and the ids of those that are not.
-fn read_all(store: &mut Store, dimension: usize) -> Result<(Vec<Stored>, Vec<String>), Fault> {
-    let index = store.folder.clone();
-    let unreadable = |error: sled::Error| fault(&index, &error);
-    let (mut documents, mut damaged) = (Vec::new(), Vec::new());
-    let mut counted = Totals::default();
-    for item in store.tree.scan_prefix(b"d/") {
-        let (key, value) = item.map_err(unreadable)?;
-        let id = String::from_utf8_lossy(&key[2..]).into_owned();
-        let mut parts: [Parts; 4] = Default::default();
-        for (kind, parts) in [b'p', b'v', b't', b'r'].into_iter().zip(&mut parts) {
-            let prefix = part_prefix(kind, &id);
-            for item in store.tree.scan_prefix(&prefix) {
-                let (key, value) = item.map_err(unreadable)?;
-                let number: [u8; 4] = key[prefix.len()..]
-                    .try_into()
-                    .map_err(|_| Fault::Corrupt(format!("a key of {id:?} is cut off")))?;
-                parts.insert(u32::from_be_bytes(number), value);
-            }
-        }
-        match serde_json::from_slice::<Record>(&value) {
-            Ok(record) => {
-                counted.documents += 1;
-                counted.passages += u64::from(record.passages);
-                match assemble(record, &parts, dimension) {
-                    Some(document) => documents.push(document),
-                    None => damaged.push(id),
-                }
-            }
-            Err(_) => damaged.push(id),
-        }
-    }
-    store.totals = counted;
-    check_totals(store, counted, damaged.is_empty())?;
-    Ok((documents, damaged))
-}
-
-/// Documents that vanished without a trace show only here.
-fn check_totals(store: &Store, counted: Totals, all_whole: bool) -> Result<(), Fault> {
-    let found = store
-        .tree
-        .get(b"s")
-        .map_err(|error| fault(&store.folder, &error))?
-        .and_then(|bytes| serde_json::from_slice::<Totals>(&bytes).ok())
-        .unwrap_or_default();
-    if all_whole && found != counted {
-        return Err(Fault::Corrupt(format!(
-            "it should hold {} documents with {} passages and holds {} with {}",
-            found.documents, found.passages, counted.documents, counted.passages
-        )));
-    }
-    Ok(())
-}
-
-/// The document that `record` seals; `None` when any part is missing, superfluous or altered.
-fn assemble(record: Record, parts: &[Parts; 4], dimension: usize) -> Option<Stored> {
-    let [passages, vectors, terms, references] = parts;
-    let is_run = |parts: &Parts, length: u32| {
-        parts.len() == length as usize && parts.keys().copied().eq(0..length)
-    };
-    if ![passages, vectors, terms]
-        .into_iter()
-        .all(|parts| is_run(parts, record.passages))
-        || !is_run(references, record.references)
-    {
-        return None;
-    }
-    let mut seal = Sha256::new();
-    for value in parts.iter().flat_map(BTreeMap::values) {
-        seal.update(value);
-    }
-    if Digest(seal.finalize().into()) != record.seal {
-        return None;
-    }
-    let floats: Vec<f32> = vectors
-        .values()
-        .flat_map(|value| value.chunks_exact(4))
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
-    Some(Stored {
-        entry: record.entry,
-        references: decode_all(references)?,
-        passages: decode_all(passages)?,
-        terms: decode_all(terms)?,
-        vectors: Array2::from_shape_vec((passages.len(), dimension), floats).ok()?,
-    })
-}
-
-fn decode_all<T: DeserializeOwned>(parts: &Parts) -> Option<Vec<T>> {
-    parts
-        .values()
-        .map(|value| serde_json::from_slice(value).ok())
-        .collect()
-}
-
-/// Renames `index` to the first free `index.broken-N`; the last of them gives way when all are taken.
-fn move_aside(folder: &Path, index: &Path) -> Result<PathBuf, LibraryError> {
-    let name = |number| folder.join(format!("index.broken-{number}"));
-    let free = (1..=MAX_BROKEN).map(name).find(|path| !path.exists());
-    let target = match free {
-        Some(target) => target,
-        None => {
-            let last = name(MAX_BROKEN);
-            std::fs::remove_dir_all(&last).map_err(FileError::at("remove", &last))?;
-            last
-        }
-    };
-    std::fs::rename(index, &target).map_err(FileError::at("move aside", index))?;
-    durable::sync_folder(folder)?;
-    Ok(target)
-}
-
 fn record_key(id: &str) -> Vec<u8> {
     [b"d/", id.as_bytes()].concat()
 }
 
 /// Ids hold no control characters, so the zero byte ends them.
-fn part_prefix(kind: u8, id: &str) -> Vec<u8> {
+pub(super) fn part_prefix(kind: u8, id: &str) -> Vec<u8> {
     [&[kind, b'/'], id.as_bytes(), b"\0"].concat()
 }
 
@@ -533,23 +276,11 @@ fn part_key(kind: u8, id: &str, number: usize) -> Vec<u8> {
     key
 }
 
-fn store_error(path: &Path, action: &'static str, reason: &str) -> LibraryError {
+pub(super) fn store_error(path: &Path, action: &'static str, reason: &str) -> LibraryError {
     LibraryError::Store {
         path: path.to_owned(),
         action,
         reason: reason.to_owned(),
-    }
-}
-
-fn fault(index: &Path, error: &sled::Error) -> Fault {
-    match error {
-        error if is_lock(error) => Fault::Error(LibraryError::Locked {
-            path: index.to_owned(),
-        }),
-        sled::Error::Io(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
-            Fault::Error(store_error(index, "opened", &io.to_string()))
-        }
-        other => Fault::Corrupt(other.to_string()),
     }
 }
 

@@ -1,3 +1,4 @@
+use super::super::store_open::{MAX_BROKEN, open_tree};
 use super::super::testing::{HashingEmbedder, document, open};
 use super::*;
 

@@ -50,6 +50,15 @@ const GROUPS: &[&[&str]] = &[
     &["varieti", "hybrid", "cultivar"],
     &["insect", "pest", "bug", "worm"],
     &["rate", "dose", "amount"],
+    &["bean", "soybean"],
+    &["kilo", "kilogram", "kg"],
+    &["pound", "lb"],
+    &["tonn", "t"],
+    &["rain", "rainfal"],
+    &["caterpillar", "armyworm", "larva", "borer"],
+    &["flood", "submerg", "waterlog"],
+    &["medicin", "fungicid", "insecticid", "herbicid", "chemic"],
+    &["zinc", "zn"],
 ];
 
 /// Spellings that stemming does not bring together: American or variant form, then ours.

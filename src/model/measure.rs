@@ -1,7 +1,46 @@
-//! How well a decoder predicts a text.
+//! How well a decoder predicts a text, and how fast it reads and writes.
+
+use std::time::{Duration, Instant};
 
 use super::decoder::Logits;
 use super::{ModelError, TextGenerator};
+
+/// Times of reading a prompt and of writing after it; one entry a repetition.
+#[derive(Clone, Debug, Default)]
+pub struct Speed {
+    /// Reading the whole prompt.
+    pub prompt: Vec<Duration>,
+    /// Writing all new tokens.
+    pub decode: Vec<Duration>,
+}
+
+/// Reads `prompt_tokens` arbitrary tokens and writes `new_tokens` more, `repetitions` times; blocking.
+///
+/// # Errors
+/// The runtime failed, or the tokens do not fit the context.
+pub fn speed(
+    generator: &mut TextGenerator,
+    prompt_tokens: usize,
+    new_tokens: usize,
+    repetitions: usize,
+) -> Result<Speed, ModelError> {
+    // Spread over the vocabulary, so that no cache of equal rows flatters the figure.
+    let prompt: Vec<i64> = (0..prompt_tokens as i64)
+        .map(|at| 1_000 + at * 37 % 4_000)
+        .collect();
+    let mut speed = Speed::default();
+    for _ in 0..repetitions {
+        let begun = Instant::now();
+        generator.read_prompt(&prompt)?;
+        speed.prompt.push(begun.elapsed());
+        let begun = Instant::now();
+        for at in 0..new_tokens as i64 {
+            generator.read_token(1_000 + at)?;
+        }
+        speed.decode.push(begun.elapsed());
+    }
+    Ok(speed)
+}
 
 /// A sum over scored tokens.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +80,7 @@ pub fn perplexity(
     Ok(likelihood)
 }
 
-/// ln softmax(logits)[at], in double precision.
+/// `ln softmax(logits)[at]`, in double precision.
 fn log_probability(logits: &[f32], at: usize) -> f64 {
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let sum: f64 = logits

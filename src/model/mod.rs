@@ -13,6 +13,7 @@ mod generation;
 pub mod import;
 mod kv_cache;
 pub mod measure;
+pub mod recipe;
 mod runtime;
 mod sentence_embedder;
 mod text_generator;

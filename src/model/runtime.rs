@@ -68,7 +68,9 @@ impl Runtime {
     /// The runtime does not take the graph.
     pub fn open(&self, path: &Path) -> Result<Session, ModelError> {
         let wrong = |reason: String| ModelError::file(path, reason);
-        // No arena and no memory pattern: both keep the memory of the longest prompt for ever.
+        // No memory pattern: it would keep one plan a prompt length. The arena stays: without it each
+        // large block goes back to the system and comes anew, which doubled the time of embedding; prompts
+        // are read in chunks, and that bounds it.
         // No spinning: on a board with two to four cores it steals from whoever works.
         let builder = Session::builder(&self.environment)
             .and_then(|builder| Ok(builder.with_intra_threads(self.threads)?))

@@ -74,6 +74,26 @@ impl TextGenerator {
         self.decoder.step(tokens, rows, adapter)
     }
 
+    /// Reads a prompt of `tokens` as a generation does, from an empty cache: for measuring.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub(super) fn read_prompt(&mut self, tokens: &[i64]) -> Result<(), ModelError> {
+        self.decoder.truncate(0);
+        for chunk in tokens.chunks(CHUNK) {
+            self.decoder.step(chunk, Logits::Last, None)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one more token, as a generation does after it has chosen it: for measuring.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub(super) fn read_token(&mut self, token: i64) -> Result<(), ModelError> {
+        self.decoder.step(&[token], Logits::Last, None).map(drop)
+    }
+
     /// The tokenizer.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

@@ -1,1 +1,31 @@
-//! service (being built).
+//! The daemon: the only room where the others meet.
+
+mod answering;
+mod desk;
+mod error;
+mod golden;
+mod health;
+mod ingest;
+mod intake;
+mod link;
+pub mod logging;
+mod models;
+mod post;
+mod queue;
+mod reports;
+mod rooms;
+mod run;
+mod settle;
+mod shutdown;
+mod status;
+mod systemd;
+mod worker;
+
+pub use error::ServiceError;
+pub use models::adopt_model;
+pub use reports::{
+    BoxReport, DocumentLine, EditionReport, IngestReport, LibraryStats, PassageLine, SearchHit,
+    SearchLine,
+};
+pub use rooms::Rooms;
+pub use run::serve;

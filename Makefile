@@ -1,0 +1,29 @@
+# What people do with this repository. Each target says what it does while it does it.
+
+.PHONY: help setup demo test test-models bench check clean
+
+help: ## Show this
+	@echo "Almanac: farm questions in, cited answers out, over MQTT."
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+setup: ## Install missing Debian packages (sudo only if needed)
+	@scripts/setup.sh
+
+demo: ## Build, fetch models, ingest the sample farm, ask questions over MQTT
+	@scripts/demo.sh
+
+test: ## Formatting, lints, documentation and all tests, with real models
+	@scripts/test.sh
+
+test-models: ## Fetch and import the models that the tests run
+	@scripts/test-models.sh
+
+bench: ## Measure this machine: how fast it reads, writes and searches
+	@scripts/bench.sh
+
+check: ## The quick part of test: no models, no downloads
+	@scripts/check.sh
+
+clean: ## Remove everything built (fetched models stay in the cache)
+	cargo clean

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Measures this machine with the release build; the figures go to the terminal.
+set -eu
+steps=3
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+cd "$root"
+
+step "Building"
+cargo build --release --bin almanac
+
+step "Runtime and models"
+state=$target/bench
+mkdir -p "$state"
+"$target/release/almanac" --state "$state" models --cache "$cache" fetch
+"$target/release/almanac" --state "$state" models --cache "$cache" import
+
+step "Measuring"
+grep -m 1 '^model name' /proc/cpuinfo || uname -m
+"$target/release/almanac" --state "$state" bench

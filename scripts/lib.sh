@@ -1,0 +1,39 @@
+# shellcheck shell=sh disable=SC2034
+# Shared by the scripts here: where things are, and how progress is told. Sourced, not run.
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/almanac
+target=${CARGO_TARGET_DIR:-$root/target}
+started=$(date +%s)
+# Debian keeps daemons where an ordinary user's PATH does not look.
+PATH=$PATH:/usr/sbin:/sbin
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$(printf '\033[1m') dim=$(printf '\033[2m') red=$(printf '\033[31m') plain=$(printf '\033[0m')
+else
+    bold='' dim='' red='' plain=''
+fi
+
+step_number=0
+# The script sets this to how many steps it has.
+steps=${steps:-0}
+
+elapsed() {
+    echo $(($(date +%s) - started))
+}
+
+step() {
+    step_number=$((step_number + 1))
+    printf '\n%s[%d/%d] %s%s %s(%d s)%s\n' \
+        "$bold" "$step_number" "$steps" "$*" "$plain" "$dim" "$(elapsed)" "$plain"
+}
+
+# What failed, then what to do about it.
+die() {
+    printf '\n%s%s: %s%s\n' "$red" "$(basename -- "$0")" "$1" "$plain" >&2
+    shift
+    for hint in "$@"; do
+        printf '  %s\n' "$hint" >&2
+    done
+    exit 1
+}

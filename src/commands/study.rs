@@ -1,0 +1,111 @@
+//! `almanac study`
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::Context;
+use super::progress::Meter;
+use crate::answer::Answerer;
+use crate::control::Progress;
+use crate::service::Rooms;
+use crate::study::{self, Report, Scored, StudyQuestion};
+
+/// Arguments of `almanac study`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Questions with their key facts, JSON lines
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "examples/farm/questions.jsonl"
+    )]
+    questions: PathBuf,
+    /// Only find the relevance under which to refuse, on the development part; nothing is generated
+    #[arg(long)]
+    calibrate: bool,
+    /// Also print every question with what came of it
+    #[arg(long)]
+    rows: bool,
+}
+
+/// One run, as `--json` prints it.
+#[derive(Serialize)]
+struct Run<'a> {
+    guard: bool,
+    report: &'a Report,
+}
+
+/// Asks every question with the guard on and off, and prints both tables.
+pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
+    let set = study::read(&args.questions)?;
+    let answerer = Rooms::open(&context.config)?.answerer()?;
+    if args.calibrate {
+        return calibrate(context, &answerer, &set);
+    }
+    let (guarded, answerer) = ask_all(answerer, &set, true);
+    let (raw, _) = ask_all(answerer, &set, false);
+    for (guard, report) in [(true, &guarded), (false, &raw)] {
+        if context.output.is_json() {
+            context.output.json(&Run { guard, report })?;
+            continue;
+        }
+        let word = if guard { "on" } else { "off" };
+        context.output.line(&format!("guard {word}\n{report}"))?;
+        if args.rows {
+            for row in &report.rows {
+                context.output.line(&format!(
+                    "{:6} {:?} {}/{} {}",
+                    row.id, row.status, row.facts_right, row.facts, row.text
+                ))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ask_all(answerer: Answerer, set: &[StudyQuestion], guard: bool) -> (Report, Answerer) {
+    let mut parts = answerer.into_parts();
+    parts.config.guard = guard;
+    let mut answerer = Answerer::new(parts);
+    let mut meter = Meter::new();
+    let mut done = 0;
+    let report = study::run(set, &mut |question| {
+        done += 1;
+        meter.show(&Progress {
+            text: question.text.clone(),
+            done,
+            total: set.len() as u64,
+        });
+        answerer.answer(question, &[], &mut |_| ControlFlow::Continue(()))
+    });
+    meter.finish();
+    (report, answerer)
+}
+
+fn calibrate(context: &Context, answerer: &Answerer, set: &[StudyQuestion]) -> anyhow::Result<()> {
+    let score = |question: &StudyQuestion| {
+        let judgement = answerer.judge(&question.ask())?;
+        anyhow::Ok(Scored {
+            split: question.split,
+            kind: question.kind,
+            relevance: judgement.relevance,
+        })
+    };
+    let scored = set.iter().map(score).collect::<Result<Vec<_>, _>>()?;
+    let found = study::calibrate(&scored).context(
+        "the development part has no questions of one sort: it needs both, answerable and not",
+    )?;
+    if context.output.is_json() {
+        return Ok(context.output.json(&found)?);
+    }
+    context.output.line(&format!(
+        "[answer]\nrefuse_below = {:.3}  # refuses {:.0} % of the answerable and {:.0} % of the other development questions",
+        found.refuse_below,
+        100.0 * found.answerable_refused,
+        100.0 * found.others_refused
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,261 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::*;
+use crate::clock::FixedClock;
+use crate::journal::{Journal, JournalLimits};
+use crate::service::golden;
+use crate::service::post::{Outgoing, Post};
+use crate::service::worker::{Event, failed};
+use crate::types::AskId;
+
+const NOW: i64 = 1_800_000_000;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A desk with a real journal and nobody at the other ends.
+struct Box1 {
+    desk: Desk,
+    clock: Arc<FixedClock>,
+    journal: Arc<Journal>,
+    outgoing: mpsc::Receiver<Outgoing>,
+    _notes: mpsc::Receiver<Note>,
+}
+
+fn desk(folder: &Path, golden: Vec<Golden>) -> Box1 {
+    let clock = Arc::new(FixedClock::at(NOW));
+    let limits = JournalLimits {
+        pending: 8,
+        outcomes: 8,
+        keep: MINUTE,
+    };
+    let journal = Journal::open(&folder.join("journal"), limits, clock.clone());
+    let journal = Arc::new(journal.expect("a journal"));
+    let (post, outgoing) = Post::new();
+    let (noted, notes) = mpsc::channel(ERRANDS);
+    let intake = Intake {
+        journal: Arc::clone(&journal),
+        post,
+        places: Arc::new(Semaphore::new(2)),
+        notes: noted,
+        box_name: "b1".into(),
+        shares: false,
+        deadline: MINUTE,
+    };
+    let terms = Terms {
+        box_name: "b1".into(),
+        edition: 3,
+        bound: 2,
+        deadline: MINUTE,
+    };
+    Box1 {
+        desk: Desk::new(terms, intake, clock.clone(), golden),
+        clock,
+        journal,
+        outgoing,
+        _notes: notes,
+    }
+}
+
+fn ready(folder: &Path) -> Box1 {
+    let mut this = desk(folder, vec![golden::for_an_empty_library()]);
+    let job = this.desk.next_job(Instant::now(), |_| Vec::new());
+    let refusal = Answer::without_text(None, Status::Refused, "nothing", "", 0);
+    let turn = this
+        .desk
+        .on_event(done(job.expect("golden").ticket, refusal), Instant::now());
+    assert_eq!(turn, Turn::Ready);
+    this
+}
+
+fn done(ticket: u64, outcome: Answer) -> Event {
+    Event::Done {
+        ticket,
+        outcome: Box::new(outcome),
+        panic: None,
+    }
+}
+
+fn answered() -> Answer {
+    Answer {
+        answer: Some("2 inches".into()),
+        ..Answer::without_text(None, Status::Answered, "", "", 0)
+    }
+}
+
+fn key(id: &str) -> AskKey {
+    AskKey {
+        client: "h1".into(),
+        id: AskId::Named(id.into()),
+    }
+}
+
+fn accepted(id: &str) -> Accepted {
+    Accepted {
+        id: Some(id.into()),
+        question: Question {
+            text: "How deep?".into(),
+            ..Question::default()
+        },
+        stream: false,
+        respond_to: "almanac/farm/answer/h1".into(),
+        correlation: None,
+        received_at: NOW,
+        expires_at: NOW + 60,
+        redelivered: false,
+    }
+}
+
+fn ask(text: &str) -> Ask {
+    Ask {
+        question: text.into(),
+        ..Ask::default()
+    }
+}
+
+async fn outcome(this: &mut Box1) -> serde_json::Value {
+    loop {
+        match this.outgoing.recv().await.expect("a message") {
+            Outgoing::Outcome { outcome, .. } => {
+                return serde_json::from_slice(&outcome.payload).expect("JSON");
+            }
+            _ => continue,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_question_of_an_earlier_life_is_answered_and_its_outcome_journalled_before_it_is_sent() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    this.journal
+        .accept(&key("q1"), &accepted("q1"))
+        .await
+        .expect("accepted");
+    let pending = this.journal.pending().await.expect("readable");
+    this.desk.restore(pending, Instant::now());
+    let job = this
+        .desk
+        .next_job(Instant::now(), |_| Vec::new())
+        .expect("a job");
+    this.desk
+        .on_event(done(job.ticket, answered()), Instant::now());
+    let sent = outcome(&mut this).await;
+    assert_eq!(
+        (sent["id"].as_str(), sent["edition"].as_u64()),
+        (Some("q1"), Some(3))
+    );
+    let stored = this.journal.outcome(&key("q1")).await.expect("readable");
+    let stored = stored.expect("an outcome").payload;
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&stored).expect("JSON"),
+        sent
+    );
+}
+
+#[tokio::test]
+async fn a_restored_question_that_is_too_old_expires_and_a_clock_in_the_past_gives_no_extra_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    for id in ["late", "early"] {
+        this.journal
+            .accept(&key(id), &accepted(id))
+            .await
+            .expect("accepted");
+    }
+    let now = Instant::now();
+    this.clock.advance(61);
+    this.desk
+        .restore(vec![(key("late"), accepted("late"))], now);
+    this.desk.tick(now);
+    assert_eq!(outcome(&mut this).await["status"], "expired");
+    this.clock.advance(-100_000);
+    this.desk
+        .restore(vec![(key("early"), accepted("early"))], now);
+    this.desk.tick(now + Duration::from_secs(59));
+    assert_eq!(this.desk.status().queue, 1);
+    this.desk.tick(now + Duration::from_secs(61));
+    assert_eq!(outcome(&mut this).await["id"], "early");
+}
+
+#[tokio::test]
+async fn a_socket_question_beyond_the_bound_is_busy_with_a_time_to_wait() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    let (replies, mut last) = mpsc::channel(8);
+    for _ in 0..3 {
+        this.desk
+            .take_local(ask("How deep?"), replies.clone(), Instant::now());
+    }
+    let Some(Reply::Result(answer)) = last.recv().await else {
+        panic!("expected a result");
+    };
+    assert_eq!(answer["status"], "busy");
+    assert!(answer["wait_s"].as_u64() >= Some(1), "{answer}");
+    assert_eq!(this.desk.status().queue, 2);
+}
+
+#[tokio::test]
+async fn a_question_whose_asker_is_gone_is_not_worked_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    let (gone, closed) = mpsc::channel(8);
+    let (waits, _open) = mpsc::channel(8);
+    this.desk.take_local(ask("first"), gone, Instant::now());
+    this.desk.take_local(ask("second"), waits, Instant::now());
+    drop(closed);
+    let job = this
+        .desk
+        .next_job(Instant::now(), |_| Vec::new())
+        .expect("a job");
+    assert_eq!(job.question.text, "second");
+}
+
+#[tokio::test]
+async fn the_box_is_ready_with_the_first_right_golden_question_and_fails_after_the_last() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let golden = vec![
+        golden::for_an_empty_library(),
+        golden::for_an_empty_library(),
+    ];
+    let mut this = desk(folder.path(), golden);
+    for expected in [Turn::Goes, Turn::Fatal(String::new())] {
+        assert_eq!(this.desk.status().state, BoxState::Starting);
+        let job = this
+            .desk
+            .next_job(Instant::now(), |_| Vec::new())
+            .expect("golden");
+        let turn = this
+            .desk
+            .on_event(done(job.ticket, failed("broken")), Instant::now());
+        match (turn, expected) {
+            (Turn::Fatal(reason), Turn::Fatal(_)) => assert!(reason.contains("broken"), "{reason}"),
+            (turn, expected) => assert_eq!(turn, expected),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_degrades_the_box_until_the_next_answer() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    let (replies, _last) = mpsc::channel(8);
+    for panic in [Some("bang".to_owned()), None] {
+        this.desk
+            .take_local(ask("How deep?"), replies.clone(), Instant::now());
+        let job = this
+            .desk
+            .next_job(Instant::now(), |_| Vec::new())
+            .expect("a job");
+        let degraded = panic.is_some();
+        let event = Event::Done {
+            ticket: job.ticket,
+            outcome: Box::new(if degraded { failed("x") } else { answered() }),
+            panic,
+        };
+        this.desk.on_event(event, Instant::now());
+        assert_eq!(this.desk.status().state == BoxState::Degraded, degraded);
+    }
+}

@@ -1,0 +1,355 @@
+//! The daemon's loop: every event goes to the desk, and what follows from it goes out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::desk::{Desk, ERRANDS, Terms, Turn};
+use super::error::ServiceError;
+use super::health::Part;
+use super::intake::{Intake, Note};
+use super::link::Link;
+use super::post::Post;
+use super::rooms::Rooms;
+use super::shutdown::Signals;
+use super::systemd::{Systemd, Watchdog, watchdog_interval};
+use super::worker::{EVENTS, Event, Worker};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::control::{Call, Fault, FaultCode, Reply, Request, Server};
+use crate::durable;
+use crate::field::{BoxReport, FieldEvent};
+use crate::journal::{Journal, JournalError, JournalLimits};
+
+/// How often deadlines, status and watchdog are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// The current question may still be finished for so long after a signal.
+const FINISH: Duration = Duration::from_secs(5);
+/// Everything is over so long after a signal; systemd is told to wait longer.
+const DRAIN: Duration = Duration::from_secs(9);
+/// The watchdog's interval where there is none: nobody listens then.
+const UNWATCHED: Duration = Duration::from_secs(60);
+/// Requests of the socket that may wait for the loop.
+const CALLS: usize = 32;
+
+/// Runs the daemon until it is told to stop; blocking.
+///
+/// # Errors
+/// It cannot start: the configuration, the models, the state or the socket cannot be used, or no
+/// golden question was answered. Later: the answering thread is gone.
+pub fn serve(config: &Config) -> Result<(), ServiceError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(machine("start the runtime"))?;
+    let served = runtime.block_on(async {
+        let mut daemon = Daemon::start(config).await?;
+        let served = daemon.serve().await;
+        daemon.drain().await;
+        served
+    });
+    // A thread that hangs in the runtime library must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    served
+}
+
+fn machine(action: &'static str) -> impl FnOnce(std::io::Error) -> ServiceError {
+    move |error| ServiceError::Machine(format!("cannot {action}: {error}"))
+}
+
+/// The running daemon.
+struct Daemon {
+    desk: Desk,
+    rooms: Arc<Rooms>,
+    worker: Worker,
+    post: Post,
+    link: Link,
+    signals: Signals,
+    systemd: Systemd,
+    events: mpsc::Receiver<Event>,
+    notes: mpsc::Receiver<Note>,
+    calls: mpsc::Receiver<Call>,
+    watchdog: Watchdog,
+    ingesting: Arc<Semaphore>,
+    said: String,
+    serial: u64,
+}
+
+impl Daemon {
+    async fn start(config: &Config) -> Result<Daemon, ServiceError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let systemd = Systemd::start().map_err(machine("start a thread"))?;
+        durable::create_folder(&config.run)?;
+        durable::create_folder(&config.state)?;
+        // The socket first: it says best that another daemon runs.
+        let server = Server::bind(&config.run)?;
+        let signals = Signals::take_over().map_err(machine("take signals over"))?;
+        systemd.status("opening the library");
+        let rooms = Arc::new(Rooms::open(config)?);
+        rooms.check()?;
+        rooms.library()?;
+        let journal = Arc::new(open_journal(config, &clock)?);
+        let (post, outgoing) = Post::new();
+        let (notes, heard) = mpsc::channel(ERRANDS);
+        let intake = Intake {
+            journal: Arc::clone(&journal),
+            post: post.clone(),
+            places: Arc::new(Semaphore::new(config.queue.length)),
+            notes,
+            box_name: config.box_name.clone(),
+            shares: config
+                .mqtt
+                .as_ref()
+                .is_some_and(|mqtt| mqtt.share_group.is_some()),
+            deadline: config.queue.deadline,
+        };
+        let serial = rooms.serial();
+        let terms = Terms {
+            box_name: config.box_name.clone(),
+            edition: serial,
+            bound: config.queue.length,
+            deadline: config.queue.deadline,
+        };
+        let mut desk = Desk::new(terms, intake, Arc::clone(&clock), rooms.golden());
+        let pending = journal.pending().await.map_err(journal_error)?;
+        tracing::info!(pending = pending.len(), "questions of an earlier life");
+        desk.restore(pending, Instant::now());
+        systemd.status("loading the language model");
+        let (events, said) = mpsc::channel(EVENTS);
+        let maker = Arc::clone(&rooms);
+        let worker = Worker::start(Box::new(move || maker.answering()), events)
+            .map_err(machine("start the answering thread"))?;
+        let link = Link::start(config, journal, outgoing, clock)?;
+        let (calls, requests) = mpsc::channel(CALLS);
+        tokio::spawn(server.serve(calls));
+        Ok(Daemon {
+            desk,
+            rooms,
+            worker,
+            post,
+            link,
+            signals,
+            systemd,
+            events: said,
+            notes: heard,
+            calls: requests,
+            watchdog: Watchdog::new(watchdog_interval().unwrap_or(UNWATCHED), Instant::now()),
+            ingesting: Arc::new(Semaphore::new(1)),
+            said: String::new(),
+            serial,
+        })
+    }
+
+    /// Serves until a signal comes.
+    async fn serve(&mut self) -> Result<(), ServiceError> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let has_hands = self.desk.has_hands();
+            tokio::select! {
+                signal = self.signals.next() => {
+                    tracing::info!(signal, "stopping");
+                    return Ok(());
+                }
+                Some(event) = self.events.recv() => self.on_event(event)?,
+                Some(note) = self.notes.recv() => self.desk.hear(note),
+                Some(call) = self.calls.recv() => self.on_call(call),
+                Some(event) = self.link.next(), if has_hands => self.on_field(event),
+                _ = ticks.tick() => self.on_tick()?,
+            }
+            self.hand_out();
+        }
+    }
+
+    fn on_event(&mut self, event: Event) -> Result<(), ServiceError> {
+        match self.desk.on_event(event, Instant::now()) {
+            Turn::Goes => Ok(()),
+            Turn::Ready => {
+                tracing::info!(
+                    edition = self.serial,
+                    "ready: a golden question was answered"
+                );
+                self.systemd.ready("ready");
+                Ok(())
+            }
+            Turn::Fatal(reason) => Err(ServiceError::Unhealthy {
+                serial: self.serial,
+                reason,
+            }),
+        }
+    }
+
+    fn on_field(&mut self, event: FieldEvent) {
+        match event {
+            FieldEvent::Connected => {
+                tracing::info!("connected to the broker");
+                self.desk.health.is_well(Part::Broker);
+            }
+            FieldEvent::Disconnected { why } => {
+                tracing::warn!(why, "not connected to the broker");
+                self.desk.health.is_unwell(Part::Broker, why);
+            }
+            FieldEvent::Ask { ask, ack } => self.desk.take(*ask, ack),
+            FieldEvent::Sense { device, readings } => self.link.keep(&device, readings),
+        }
+    }
+
+    fn on_tick(&mut self) -> Result<(), ServiceError> {
+        let now = Instant::now();
+        if self.worker.is_dead() {
+            return Err(ServiceError::Machine(
+                "the answering thread has ended".into(),
+            ));
+        }
+        if self.watchdog.is_due(self.worker.step(), now) {
+            self.systemd.feed_watchdog();
+        }
+        if let Some(status) = self.desk.tick(now) {
+            self.say(&status);
+            self.link.report(status);
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, status: &BoxReport) {
+        let state = format!("{:?}", status.state).to_lowercase();
+        let text = format!(
+            "{state}; edition {}, {} questions wait; {}",
+            status.edition,
+            status.queue,
+            self.desk.health.summary()
+        );
+        if text != self.said {
+            self.systemd.status(&text);
+            self.said = text;
+        }
+    }
+
+    /// Gives the answering thread its next job.
+    fn hand_out(&mut self) {
+        let link = &self.link;
+        let job = self
+            .desk
+            .next_job(Instant::now(), |device| link.readings_of(device));
+        if let Some(job) = job
+            && self.worker.give(job).is_err()
+        {
+            // Only a thread that has ended refuses: the next tick sees it, and the journal has the question.
+            tracing::error!("the answering thread takes no work");
+        }
+    }
+
+    fn on_call(&mut self, call: Call) {
+        let Call { request, replies } = call;
+        match request {
+            Request::Ask { ask } => self.desk.take_local(ask, replies, Instant::now()),
+            Request::Status => {
+                let report = self.rooms.report().map(|mut report| {
+                    let status = self.desk.status();
+                    report.state = status.state;
+                    report.queue = status.queue;
+                    report.wait_s = status.wait_s;
+                    report.health = self.desk.health.summary();
+                    report.answered = self.desk.told();
+                    serde_json::to_value(&report).unwrap_or_default()
+                });
+                let _ = replies.try_send(last_line(report));
+            }
+            request => self.on_side_call(request, replies),
+        }
+    }
+
+    /// What does not need the language model runs beside it, on a thread of its own.
+    fn on_side_call(&mut self, request: Request, replies: mpsc::Sender<Reply>) {
+        let permit = match &request {
+            Request::Ingest { .. } => match Arc::clone(&self.ingesting).try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                Err(_) => {
+                    let fault = Fault::new(FaultCode::Busy, "another ingest is running");
+                    let _ = replies.try_send(Reply::Error(fault));
+                    return;
+                }
+            },
+            _ => None,
+        };
+        let rooms = Arc::clone(&self.rooms);
+        // Bounded by the socket's connections: each waits for its reply.
+        tokio::task::spawn_blocking(move || {
+            let result = rooms.handle(&request, &mut |progress| {
+                let _ = replies.try_send(Reply::Progress(progress.clone()));
+            });
+            drop(permit);
+            let _ = replies.blocking_send(last_line(result));
+        });
+    }
+
+    /// Finishes or leaves journalled what is open, within [`DRAIN`], and says good-bye.
+    async fn drain(&mut self) {
+        self.systemd.stopping("stopping");
+        let end = Instant::now() + DRAIN;
+        let finish = Instant::now() + FINISH;
+        self.desk.stop();
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        while !self.desk.is_quiet() && Instant::now() < end {
+            if Instant::now() >= finish {
+                self.worker.stop();
+            }
+            if self.watchdog.is_due(self.worker.step(), Instant::now()) {
+                self.systemd.feed_watchdog();
+            }
+            tokio::select! {
+                Some(event) = self.events.recv() => {
+                    let _ = self.desk.on_event(event, Instant::now());
+                }
+                Some(note) = self.notes.recv() => self.desk.hear(note),
+                _ = ticks.tick() => {}
+            }
+        }
+        self.worker.stop();
+        self.link.report(self.desk.status());
+        let left = end.saturating_duration_since(Instant::now());
+        let flushed = self.post.flush();
+        if tokio::time::timeout(left, flushed).await.is_ok() {
+            let left = end.saturating_duration_since(Instant::now());
+            self.link.stop(left).await;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if !self.worker.join(left) {
+            tracing::warn!(
+                "the answering thread did not end in time; its question stays in the journal"
+            );
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn last_line(result: Result<serde_json::Value, ServiceError>) -> Reply {
+    match result {
+        Ok(value) => Reply::Result(value),
+        Err(error) => Reply::Error(error.into()),
+    }
+}
+
+fn open_journal(config: &Config, clock: &Arc<dyn Clock>) -> Result<Journal, ServiceError> {
+    let limits = JournalLimits {
+        // Those that wait, the one that is worked on, and those whose outcome is being written.
+        pending: config.queue.length + ERRANDS,
+        outcomes: config.queue.max_outcomes,
+        keep: config.queue.keep_outcomes,
+    };
+    let path = config.state.join("journal");
+    let journal = Journal::open(&path, limits, Arc::clone(clock)).map_err(journal_error)?;
+    if let Some(damage) = journal.damage() {
+        tracing::error!(?damage, "the journal was damaged");
+    }
+    Ok(journal)
+}
+
+fn journal_error(error: JournalError) -> ServiceError {
+    match error {
+        JournalError::Locked { path } => ServiceError::StateInUse { path },
+        other => ServiceError::Machine(other.to_string()),
+    }
+}
