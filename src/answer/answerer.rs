@@ -240,12 +240,15 @@ impl Answerer {
         if self.parts.drafting == Drafting::Quote && self.parts.config.guard {
             return found.quoted(Outcome::of(&found), None, max_chars, on);
         }
-        let prompt = self.prompt(&found)?;
+        let key =
+            quote::quote(&found.candidates, max_chars).map_or_else(String::new, |(_, text)| text);
+        let prompt = self.prompt(&found, &key)?;
         let sources = found.sources(prompt.passages);
         let yardstick = Yardstick {
             sources: self.parts.config.guard.then_some(&sources),
             asked: &found.asked,
             candidates: &found.candidates,
+            quote: &key,
             drafting: self.parts.drafting,
             max_chars,
         };
@@ -256,7 +259,7 @@ impl Answerer {
         Ok(found.drafted(outcome, draft))
     }
 
-    fn prompt(&self, found: &Found<'_>) -> Result<Prompt, AnswerError> {
+    fn prompt(&self, found: &Found<'_>, key: &str) -> Result<Prompt, AnswerError> {
         let generator = self.parts.generator.as_ref();
         let budget = generator
             .context_tokens()
@@ -266,6 +269,7 @@ impl Answerer {
             place: &found.place,
             hits: &found.hits.hits,
             readings: &found.readings,
+            key,
         };
         Ok(prompt::fitting(&parts, generator, budget)?)
     }
@@ -304,7 +308,9 @@ impl Answerer {
             return Err(AnswerError::Stopped);
         }
         let whole = generated.finish == Finish::EndOfText;
-        proceed(draft.finish(whole, yardstick, &mut |text| on(Progress::Text(text))))?;
+        let mut emit = |text: &str| on(Progress::Text(text));
+        proceed(draft.finish(whole, yardstick, &mut emit))?;
+        proceed(draft.complete(yardstick, &mut emit))?;
         let mut outcome = Outcome::of(found);
         outcome.model = Some(self.parts.generator.name().to_owned());
         outcome.adapter = request.adapter;

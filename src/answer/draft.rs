@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::guard::{Fault, Origin, Sources, Verdict};
-use super::quantity::quantities;
+use super::quantity::{Quantity, quantities};
 use super::quote::{Asked, Candidate};
 use super::{sentences, words};
 
@@ -38,6 +38,8 @@ pub struct Yardstick<'a> {
     pub asked: &'a Asked<'a>,
     /// The sentences of the passages, best first.
     pub candidates: &'a [Candidate],
+    /// The best quotation, which would be the answer without a draft.
+    pub quote: &'a str,
     /// When a grounded draft is used.
     pub drafting: Drafting,
     /// Longest answer, in characters.
@@ -56,8 +58,16 @@ pub struct Draft {
     pending: String,
 }
 
-/// Sentences among which the first sentence of a draft must find its figure again.
-const AGREE_WITH: usize = 3;
+/// What may stand before an answer without being part of it.
+const LEADS: &[&str] = &[
+    "Answer",
+    "Best match",
+    "The answer",
+    "The answer is",
+    "The answer to the question is",
+    "The answer to this question is",
+    "The best match is",
+];
 
 impl Draft {
     /// Takes `chunk`; hands every sentence that may go to `emit`. Breaks when the draft is to stop
@@ -96,13 +106,48 @@ impl Draft {
         }
     }
 
+    /// Adds what a short draft left out: the quoted sentences whose figures it does not give.
+    pub fn complete(
+        &mut self,
+        yardstick: &Yardstick<'_>,
+        emit: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let wants = &yardstick.asked.wants;
+        let best = yardstick.candidates.first().map(|best| best.hit);
+        let Some(hit) = best.filter(|_| yardstick.drafting == Drafting::Agreeing) else {
+            return ControlFlow::Continue(());
+        };
+        if self.text.is_empty() || yardstick.sources.is_none() || wants.is_open() {
+            return ControlFlow::Continue(());
+        }
+        for sentence in sentences::sentences(yardstick.quote) {
+            let given = quantities(&self.text);
+            let missing = quantities(&sentence.text).into_iter().any(|one| {
+                wants.fit(std::slice::from_ref(&one)) == 1.0
+                    && !given.iter().any(|given| given.follows_from(&one))
+            });
+            let length = self.text.chars().count() + 1 + sentence.text.chars().count();
+            if missing && length <= yardstick.max_chars {
+                let closed = self.text.ends_with(['.', '!', '?']);
+                let part = format!("{}{}", if closed { " " } else { ". " }, sentence.text);
+                self.text.push_str(&part);
+                self.origins.insert(Origin::Passage(hit));
+                emit(&part)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn judge(
         &mut self,
         sentence: &str,
         yardstick: &Yardstick<'_>,
         emit: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let said = sentence.trim();
+        let said = match yardstick.sources {
+            Some(_) => without_lead(sentence.trim()),
+            None => sentence.trim(),
+        };
         if said.is_empty() || self.text.contains(said) {
             // A small model repeats itself; once is enough.
             return ControlFlow::Continue(());
@@ -111,7 +156,13 @@ impl Draft {
             match sources.check(said) {
                 Verdict::Ungrounded(fault) => return self.end(Stop::Fault(fault)),
                 Verdict::Grounded(origins) => {
-                    if self.text.is_empty() && !agrees(said, yardstick) {
+                    let first = self.text.is_empty() || yardstick.drafting == Drafting::Grounded;
+                    let reads = origins.iter().any(|one| matches!(one, Origin::Reading(_)));
+                    let fits = match first {
+                        true => agrees(said, yardstick),
+                        false => reads || adds_nothing(said, yardstick),
+                    };
+                    if !fits {
                         return self.end(Stop::Disagrees);
                     }
                     self.origins.extend(origins);
@@ -136,30 +187,53 @@ impl Draft {
     }
 }
 
-/// Whether the first sentence of a draft says what the best quotation says.
+/// A sentence without the "The answer is:" that small models put before it.
+fn without_lead(said: &str) -> &str {
+    match said.split_once(": ") {
+        Some((lead, rest)) if LEADS.contains(&lead) => rest.trim().trim_matches('"'),
+        _ => said,
+    }
+}
+
+/// Whether a sentence of a draft says what the best quotation says: all the figures that the best
+/// sentence gives, none that the quotation lacks, and mostly its words.
 fn agrees(said: &str, yardstick: &Yardstick<'_>) -> bool {
+    let Some(best) = yardstick.candidates.first() else {
+        return false;
+    };
     if yardstick.drafting == Drafting::Grounded {
         return true;
     }
-    let best = yardstick.candidates.iter().take(AGREE_WITH);
     let wants = &yardstick.asked.wants;
     let stated = quantities(said);
-    if !wants.is_open() {
-        let given = quantities(yardstick.asked.text);
-        let new = stated
-            .iter()
-            .filter(|one| wants.fit(std::slice::from_ref(*one)) == 1.0)
-            .filter(|one| !given.iter().any(|given| one.follows_from(given)));
-        return new.into_iter().any(|one| {
-            best.clone().any(|candidate| {
-                candidate
-                    .quantities
-                    .iter()
-                    .any(|source| one.follows_from(source))
-            })
-        });
+    let complete = best
+        .quantities
+        .iter()
+        .filter(|one| wants.is_open() || wants.fit(std::slice::from_ref(*one)) == 1.0)
+        .all(|one| stated.iter().any(|said| said.follows_from(one)));
+    complete && adds_nothing(said, yardstick)
+}
+
+/// Whether all figures of `said` and most of its words stand in the quotation or the question.
+fn adds_nothing(said: &str, yardstick: &Yardstick<'_>) -> bool {
+    let mut known = quantities(yardstick.quote);
+    known.extend(quantities(yardstick.asked.text));
+    if let Some(best) = yardstick.candidates.first() {
+        known.extend(best.quantities.iter().cloned());
     }
+    quantities(said)
+        .iter()
+        .all(|one| known.iter().any(|other| one.follows_from(other)))
+        && mostly_from(said, yardstick)
+}
+
+/// Whether three in four content words of `said` stand in the quotation or the question.
+fn mostly_from(said: &str, yardstick: &Yardstick<'_>) -> bool {
     let stems = words::content(said);
-    best.map(|candidate| words::content(&candidate.text))
-        .any(|source| 2 * stems.intersection(&source).count() >= stems.len().max(1))
+    let mut known = words::content(yardstick.quote);
+    known.extend(words::content(yardstick.asked.text));
+    let own = words::content(yardstick.quote);
+    4 * stems.intersection(&known).count() >= 3 * stems.len()
+        && stems.intersection(&own).count() > 0
+        && words::is_negated(said) == words::is_negated(yardstick.quote)
 }

@@ -97,10 +97,17 @@ impl Sources {
         if let Some(name) = names::names(sentence).iter().find(|name| !self.knows(name)) {
             return Verdict::Ungrounded(Fault::Name(name.text.clone()));
         }
-        let stems: BTreeSet<String> = topic(sentence).difference(&self.common).cloned().collect();
+        let all = topic(sentence);
+        let stems: BTreeSet<String> = all.difference(&self.common).cloned().collect();
+        let mut with_question = all;
+        for statement in &self.statements {
+            if statement.origin == Origin::Question {
+                with_question.extend(statement.own.iter().cloned());
+            }
+        }
         let mut origins = BTreeSet::new();
         for quantity in quantities(sentence) {
-            match self.origin_of(&quantity, &stems) {
+            match self.origin_of(&quantity, &stems, &with_question) {
                 Ok(origin) => origins.insert(origin),
                 Err(in_other_context) => {
                     let said = sentence[quantity.start..quantity.end].to_owned();
@@ -118,8 +125,37 @@ impl Sources {
         name.is_in(&self.names)
     }
 
+    /// Whether `sentence` says which of several like statements it means: the words that tell this one
+    /// from its like ("after soybean: 124", "after maize: 181") must not be lost with its figure.
+    fn is_told_apart(
+        &self,
+        statement: &Statement,
+        quantity: &Quantity,
+        stems: &BTreeSet<String>,
+    ) -> bool {
+        self.statements
+            .iter()
+            .filter(|other| other.origin == statement.origin && !std::ptr::eq(*other, statement))
+            .filter(|other| alike(&statement.own, &other.own))
+            .filter(|other| {
+                !other
+                    .quantities
+                    .iter()
+                    .any(|one| quantity.follows_from(one))
+            })
+            .all(|other| {
+                let mut apart = statement.own.difference(&other.own).peekable();
+                apart.peek().is_none() || apart.any(|word| stems.contains(word))
+            })
+    }
+
     /// The source of a quantity; the error says whether one has it about other things.
-    fn origin_of(&self, quantity: &Quantity, stems: &BTreeSet<String>) -> Result<Origin, bool> {
+    fn origin_of(
+        &self,
+        quantity: &Quantity,
+        stems: &BTreeSet<String>,
+        with_question: &BTreeSet<String>,
+    ) -> Result<Origin, bool> {
         let mut elsewhere = false;
         let mut best: Option<(usize, Origin)> = None;
         for statement in &self.statements {
@@ -132,7 +168,8 @@ impl Sources {
             }
             let shared = stems.intersection(&statement.stems).count();
             let free = matches!(statement.origin, Origin::Question | Origin::Reading(_));
-            if shared == 0 && !stems.is_empty() && !free {
+            let lost = !free && !self.is_told_apart(statement, quantity, with_question);
+            if lost || (shared == 0 && !stems.is_empty() && !free) {
                 elsewhere = true;
             } else if best.is_none_or(|(most, _)| shared > most) {
                 best = Some((shared, statement.origin));
@@ -172,6 +209,12 @@ impl Sources {
         }
         Verdict::Grounded(origins)
     }
+}
+
+/// Whether two statements share most of their words: the same is said of two things.
+fn alike(a: &BTreeSet<String>, b: &BTreeSet<String>) -> bool {
+    let shared = a.intersection(b).count();
+    shared >= 2 && 3 * shared >= a.len() + b.len() - shared
 }
 
 /// The content words of `text` without units: sharing "days" ties two statements to nothing.

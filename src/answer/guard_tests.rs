@@ -122,3 +122,42 @@ fn nothing_is_grounded_in_nothing_but_words_without_figures() {
     ));
     assert!(matches!(sources.check(""), Verdict::Grounded(_)));
 }
+
+#[test]
+fn a_figure_of_one_case_is_not_given_to_another() {
+    let mut sources = Sources::new("maize Iowa US");
+    sources.add(
+        Origin::Passage(0),
+        "Nitrogen rate",
+        "Maize that follows soybean needs about 124 lb of nitrogen per acre. \
+         Maize that follows maize needs about 181 lb of nitrogen per acre.",
+    );
+    sources.add(Origin::Question, "", "How much nitrogen does maize need?");
+    let is_grounded = |sentence: &str| matches!(sources.check(sentence), Verdict::Grounded(_));
+    assert!(is_grounded(
+        "After soybean maize needs 124 lb of nitrogen per acre."
+    ));
+    assert!(!is_grounded(
+        "Maize that follows maize needs 124 lb of nitrogen per acre."
+    ));
+    assert!(!is_grounded("Maize needs 124 lb of nitrogen per acre."));
+}
+
+#[test]
+fn the_case_may_stand_in_the_question() {
+    let mut sources = Sources::new("maize");
+    sources.add(
+        Origin::Passage(0),
+        "Depth",
+        "Sow maize seed 3 to 5 cm deep in clay soils. Sow maize seed 5 to 7 cm deep in sandy soils.",
+    );
+    sources.add(Origin::Question, "", "How deep do I sow in clay?");
+    assert!(matches!(
+        sources.check("Sow 3 to 5 cm deep."),
+        Verdict::Grounded(_)
+    ));
+    assert!(matches!(
+        sources.check("Sow 5 to 7 cm deep."),
+        Verdict::Ungrounded(_)
+    ));
+}

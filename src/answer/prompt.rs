@@ -25,6 +25,8 @@ pub struct PromptParts<'a> {
     pub hits: &'a [Hit],
     /// Readings, as dated facts.
     pub readings: &'a [Reading],
+    /// The sentences that seem to answer best: a small model finds them only when they stand last.
+    pub key: &'a str,
 }
 
 /// A prompt that fits.
@@ -116,7 +118,10 @@ fn chat(parts: &PromptParts<'_>, passages: usize) -> Vec<Message> {
             text.push_str(&format!("{name}: {value}\n"));
         }
     }
-    text.push_str(&format!("Question: {}", question.text));
+    text.push_str(&format!(
+        "Best match: {}\nQuestion: {}",
+        parts.key, question.text
+    ));
     vec![
         Message::new(Role::System, RULES),
         Message::new(Role::User, text),
