@@ -5,17 +5,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::draft::{Draft, Drafting, Stop, Yardstick};
-use super::guard::{Fault, Origin, Sources};
+use super::draft::{Draft, Drafting, Yardstick};
+use super::outcome::{Found, Listener, Outcome, Progress, millis, proceed};
 use super::passages::{Hits, Passage, PassageQuery, Passages};
 use super::prompt::{self, MOST_READINGS, Prompt, PromptParts};
-use super::quantity::quantities;
-use super::quote::{self, Asked, Candidate, candidates, headings};
+use super::quote::{self, Asked, candidates};
 use super::relevance::{Features, holds};
 use super::{AnswerError, words};
 use crate::config::AnswerConfig;
 use crate::model::{Embedder, Finish, GenerateRequest, Generator, Message};
-use crate::types::{Citation, Place, Question, Reading, Status, Timing, Tokens};
+use crate::types::{Place, Question, Reading, Timing, Tokens};
 
 /// What the answerer works with.
 pub struct AnswererParts {
@@ -37,49 +36,8 @@ pub struct AnswererParts {
     pub drafting: Drafting,
 }
 
-/// What happens while an answer is made; the receiver breaks to cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress<'a> {
-    /// A step was taken (search done, a token generated): time to look at the deadline.
-    Step,
-    /// Checked text that belongs to the answer; joined, these are the whole answer.
-    Text(&'a str),
-}
-
 /// Passages read sentence by sentence; the best of them, by their best sentence, make the answer.
 const READ: usize = 8;
-
-/// Receives progress.
-type Listener<'a> = &'a mut dyn FnMut(Progress<'_>) -> ControlFlow<()>;
-
-/// What became of a question.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// `Answered` or `Refused`.
-    pub status: Status,
-    /// Why it was refused, or what the reader should know.
-    pub reason: Option<String>,
-    /// The answer.
-    pub text: Option<String>,
-    /// Its sources, best first.
-    pub citations: Vec<Citation>,
-    /// Whole texts of the cited passages, in the order of `citations`.
-    pub evidence: Vec<String>,
-    /// Readings that were in the prompt.
-    pub readings: Vec<Reading>,
-    /// Tokens used.
-    pub tokens: Tokens,
-    /// Times, in milliseconds, from the start of work; `queue` is left at 0.
-    pub timing: Timing,
-    /// The decoder, when it ran.
-    pub model: Option<String>,
-    /// The adapter, when it ran with one.
-    pub adapter: Option<String>,
-    /// How likely the passages answer the question, 0 to 1.
-    pub relevance: f32,
-    /// True when the text is a quotation rather than the model's draft.
-    pub quoted: bool,
-}
 
 /// How well the library serves a question, before anything is generated.
 #[derive(Clone, Debug)]
@@ -95,19 +53,6 @@ pub struct Judgement {
 /// Answers questions, one at a time.
 pub struct Answerer {
     parts: AnswererParts,
-}
-
-/// A question with what was found for it.
-struct Found<'a> {
-    question: &'a Question,
-    asked: Asked<'a>,
-    place: Place,
-    hits: Hits,
-    candidates: Vec<Candidate>,
-    features: Features,
-    readings: Vec<Reading>,
-    started: Instant,
-    timing: Timing,
 }
 
 impl Answerer {
@@ -324,183 +269,6 @@ impl Answerer {
     }
 }
 
-impl Outcome {
-    fn of(found: &Found<'_>) -> Self {
-        Outcome {
-            status: Status::Answered,
-            reason: None,
-            text: None,
-            citations: Vec::new(),
-            evidence: Vec::new(),
-            readings: found.readings.clone(),
-            tokens: Tokens::default(),
-            timing: found.timing.clone(),
-            model: None,
-            adapter: None,
-            relevance: found.features.relevance(),
-            quoted: false,
-        }
-    }
-}
-
-impl Found<'_> {
-    fn refused(&self, reason: String) -> Outcome {
-        let mut outcome = Outcome::of(self);
-        outcome.status = Status::Refused;
-        outcome.reason = Some(reason);
-        outcome.readings = Vec::new();
-        outcome.timing.total = millis(self.started);
-        outcome
-    }
-
-    /// Everything that the first `passages` passages, the readings and the question say.
-    fn sources(&self, passages: usize) -> Sources {
-        let crop = self.question.crop.as_deref().unwrap_or_default();
-        let mut sources = Sources::new(&format!("{crop} {}", self.place));
-        for (at, hit) in self.hits.hits.iter().take(passages).enumerate() {
-            sources.add(Origin::Passage(at), &headings(hit), &hit.passage.text);
-        }
-        for (at, reading) in self.readings.iter().enumerate() {
-            sources.add(Origin::Reading(at), "", &prompt::fact(reading));
-        }
-        sources.add(Origin::Question, "", &self.question.text);
-        if let Some(stage) = &self.question.stage {
-            sources.add(Origin::Question, "", stage);
-        }
-        sources
-    }
-
-    /// The outcome whose text is the best quotation.
-    fn quoted(
-        &self,
-        mut outcome: Outcome,
-        stop: Option<&Stop>,
-        max_chars: usize,
-        on: Listener<'_>,
-    ) -> Result<Outcome, AnswerError> {
-        let Some((hit, text)) = quote::quote(&self.candidates, max_chars) else {
-            return Ok(self.refused(format!(
-                "not in my library: the passage for {} has no sentence to quote",
-                self.place
-            )));
-        };
-        proceed(on(Progress::Text(&text)))?;
-        outcome.quoted = true;
-        outcome.reason = Some(self.with_fallback(format!(
-            "the answer is a quotation from the source{}",
-            because(stop)
-        )));
-        self.cite(&mut outcome, hit, text.clone());
-        outcome.text = Some(text);
-        outcome.timing.total = millis(self.started);
-        Ok(outcome)
-    }
-
-    fn drafted(&self, mut outcome: Outcome, draft: Draft) -> Outcome {
-        let mut cited: Vec<usize> = draft
-            .origins
-            .iter()
-            .filter_map(|origin| match origin {
-                Origin::Passage(at) => Some(*at),
-                _ => None,
-            })
-            .collect();
-        if cited.is_empty() {
-            cited.push(self.candidates.first().map_or(0, |best| best.hit));
-        }
-        for hit in cited {
-            let quote = self.support(hit, &draft.text);
-            self.cite(&mut outcome, hit, quote);
-        }
-        outcome.reason = self
-            .hits
-            .fallback
-            .is_some()
-            .then(|| self.with_fallback(String::new()));
-        outcome.text = Some(draft.text);
-        outcome.timing.total = millis(self.started);
-        outcome
-    }
-
-    /// The sentence of a passage that has most of what `text` says.
-    fn support(&self, hit: usize, text: &str) -> String {
-        let said = quantities(text);
-        let stems = words::content(text);
-        self.candidates
-            .iter()
-            .filter(|candidate| candidate.hit == hit)
-            .max_by_key(|candidate| {
-                let figures = said
-                    .iter()
-                    .filter(|one| {
-                        candidate
-                            .quantities
-                            .iter()
-                            .any(|other| one.follows_from(other))
-                    })
-                    .count();
-                let shared = words::content(&candidate.text).intersection(&stems).count();
-                (figures, shared)
-            })
-            .map_or_else(String::new, |candidate| candidate.text.clone())
-    }
-
-    fn cite(&self, outcome: &mut Outcome, hit: usize, quote: String) {
-        let passage = &self.hits.hits[hit].passage;
-        let place = match &self.hits.fallback {
-            Some(fallback) => format!("{} (asked for {})", passage.place, fallback.asked),
-            None => passage.place.to_string(),
-        };
-        outcome.citations.push(Citation {
-            document: passage.document.clone(),
-            title: passage.title.clone(),
-            section: passage.section().to_owned(),
-            page: passage.page,
-            place,
-            quote,
-            score: outcome.relevance,
-        });
-        outcome.evidence.push(passage.text.clone());
-    }
-
-    /// `reason` with what must be said about a wider place.
-    fn with_fallback(&self, reason: String) -> String {
-        let Some(fallback) = &self.hits.fallback else {
-            return reason;
-        };
-        let wider = format!(
-            "nothing holds for {}, so this is for {}",
-            fallback.asked, fallback.used
-        );
-        match reason.is_empty() {
-            true => wider,
-            false => format!("{wider}; {reason}"),
-        }
-    }
-}
-
-/// Why the draft was not used; without its words, which no source has.
-fn because(stop: Option<&Stop>) -> &'static str {
-    match stop {
-        Some(Stop::Fault(Fault::Number(_))) => ": the draft had a number that no source has",
-        Some(Stop::Fault(Fault::Name(_))) => ": the draft had a name that no source has",
-        Some(Stop::Fault(Fault::OutOfContext(_))) => {
-            ": the draft put a number where no source has it"
-        }
-        Some(Stop::Fault(Fault::Negation)) => ": the draft said the opposite",
-        Some(Stop::Disagrees) => ": the draft did not say what was asked",
-        Some(Stop::Full) => ": the draft was too long",
-        None => "",
-    }
-}
-
-fn proceed(flow: ControlFlow<()>) -> Result<(), AnswerError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(AnswerError::Stopped),
-    }
-}
-
 /// Stems of the crops that a question is about: its crop, or those of the passages that its text names.
 fn asked_crops(question: &Question, hits: &Hits) -> BTreeSet<String> {
     match &question.crop {
@@ -533,8 +301,4 @@ fn newest(sent: &[Reading], kept: &[Reading]) -> Vec<Reading> {
     all.sort_by_key(|reading| std::cmp::Reverse(reading.at));
     all.truncate(MOST_READINGS);
     all
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::guard::{Fault, Origin, Sources, Verdict};
-use super::quantity::{Quantity, quantities};
+use super::quantity::quantities;
 use super::quote::{Asked, Candidate};
 use super::{sentences, words};
 

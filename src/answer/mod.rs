@@ -11,10 +11,12 @@ mod error;
 mod guard;
 mod lexer;
 mod names;
+mod outcome;
 mod passages;
 mod prompt;
 mod quantity;
 mod quote;
+mod reader;
 mod relevance;
 mod scale;
 mod sentences;
@@ -32,8 +34,9 @@ mod quantity_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use answerer::{Answerer, AnswererParts, Judgement, Outcome, Progress};
+pub use answerer::{Answerer, AnswererParts, Judgement};
 pub use draft::Drafting;
 pub use error::AnswerError;
+pub use outcome::{Outcome, Progress};
 pub use passages::{Fallback, Hit, Hits, Passage, PassageQuery, Passages};
 pub use relevance::Features;

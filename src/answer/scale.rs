@@ -1,6 +1,7 @@
 //! Reads what follows a number: its unit, what it counts, and over what.
 
-use super::quantity::{Reader, Scale};
+use super::quantity::Scale;
+use super::reader::Reader;
 use super::units::{self, CELSIUS, FAHRENHEIT, Unit};
 use super::words;
 
