@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models bench check clean
+.PHONY: help setup demo test test-models study soak bench check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -18,6 +18,12 @@ test: ## Formatting, lints, documentation and all tests, with real models
 
 test-models: ## Fetch and import the models that the tests run
 	@scripts/test-models.sh
+
+study: ## Ask the sample farm's questions, guard on and off, and count what is right
+	@scripts/study.sh
+
+soak: ## The long tests: 20 kills at random moments, a broker restart, floods
+	@scripts/soak.sh
 
 bench: ## Measure this machine: how fast it reads, writes and searches
 	@scripts/bench.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures this machine with the release build; the figures go to the terminal.
 set -eu
-steps=3
+steps=4
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 cd "$root"
@@ -18,3 +18,8 @@ mkdir -p "$state"
 step "Measuring"
 grep -m 1 '^model name' /proc/cpuinfo || uname -m
 "$target/release/almanac" --state "$state" bench
+
+step "Searching vectors: the exact scan against the hora graph (the larger graph takes minutes to build)"
+for passages in 1000 10000; do
+    "$target/release/almanac" --state "$state" bench dense --passages "$passages"
+done

@@ -336,7 +336,7 @@ mod tests {
         let package = runtime.package_for("x86_64").expect("there is one");
         let arguments = package
             .expect("a package")
-            .pip_arguments(Path::new("/tmp/x"));
+            .pip_arguments(Path::new("cache"));
         for wanted in [
             "--only-binary=:all:",
             "--no-deps",
