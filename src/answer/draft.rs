@@ -61,12 +61,12 @@ pub struct Draft {
 /// What may stand before an answer without being part of it.
 const LEADS: &[&str] = &[
     "Answer",
-    "Best match",
     "The answer",
     "The answer is",
     "The answer to the question is",
     "The answer to this question is",
-    "The best match is",
+    "The sentence that answers",
+    "The sentence that answers is",
 ];
 
 impl Draft {
@@ -124,7 +124,7 @@ impl Draft {
             let given = quantities(&self.text);
             let missing = quantities(&sentence.text).into_iter().any(|one| {
                 wants.fit(std::slice::from_ref(&one)) == 1.0
-                    && !given.iter().any(|given| given.follows_from(&one))
+                    && !given.iter().any(|given| one.follows_from(given))
             });
             let length = self.text.chars().count() + 1 + sentence.text.chars().count();
             if missing && length <= yardstick.max_chars {
@@ -196,7 +196,7 @@ fn without_lead(said: &str) -> &str {
 }
 
 /// Whether a sentence of a draft says what the best quotation says: all the figures that the best
-/// sentence gives, none that the quotation lacks, and mostly its words.
+/// sentence gives (also its conditions: "for 6 to 12 months"), none that the quotation lacks, and mostly its words.
 fn agrees(said: &str, yardstick: &Yardstick<'_>) -> bool {
     let Some(best) = yardstick.candidates.first() else {
         return false;
@@ -206,12 +206,16 @@ fn agrees(said: &str, yardstick: &Yardstick<'_>) -> bool {
     }
     let wants = &yardstick.asked.wants;
     let stated = quantities(said);
-    let complete = best
-        .quantities
-        .iter()
-        .filter(|one| wants.is_open() || wants.fit(std::slice::from_ref(*one)) == 1.0)
-        .all(|one| stated.iter().any(|said| said.follows_from(one)));
-    complete && adds_nothing(said, yardstick)
+    let complete = best.quantities.iter().all(|one| {
+        stated
+            .iter()
+            .any(|said| one.follows_from(said) || said.follows_from(one))
+    });
+    // Without a figure to look for, half of what the sentence says must be there.
+    let own = words::content(&best.text);
+    let shared = words::content(said).intersection(&own).count();
+    let enough = !wants.is_open() || 2 * shared >= own.len();
+    complete && enough && adds_nothing(said, yardstick)
 }
 
 /// Whether all figures of `said` and most of its words stand in the quotation or the question.

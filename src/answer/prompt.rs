@@ -119,7 +119,7 @@ fn chat(parts: &PromptParts<'_>, passages: usize) -> Vec<Message> {
         }
     }
     text.push_str(&format!(
-        "Best match: {}\nQuestion: {}",
+        "The sentence that answers: {}\nQuestion: {}",
         parts.key, question.text
     ));
     vec![
