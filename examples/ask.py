@@ -11,6 +11,7 @@ apart; with 3.1.1 the `id` in the question does.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -26,8 +27,12 @@ class Unanswered(Exception):
 class Box:
     """One box behind one broker, as one client sees it."""
 
-    def __init__(self, host="127.0.0.1", port=1883, site="farm", client="handheld", version=5):
+    def __init__(
+        self, host="127.0.0.1", port=1883, site="farm", client="handheld", version=5, login=None
+    ):
+        """`login` is the user and the password, where the broker wants them."""
         self.host, self.port, self.version = host, port, version
+        self.login = login
         self.prefix = f"almanac/{site}"
         self.client = client
 
@@ -73,7 +78,8 @@ class Box:
 
     def broker(self):
         version = "mqttv5" if self.version == 5 else "mqttv311"
-        return ["-h", self.host, "-p", str(self.port), "-V", version]
+        login = ["-u", self.login[0], "-P", self.login[1]] if self.login else []
+        return ["-h", self.host, "-p", str(self.port), "-V", version, *login]
 
 
 class Subscription:
@@ -162,6 +168,7 @@ def main():
     parser.add_argument("question")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=1883)
+    parser.add_argument("--user", help="the password is read from ALMANAC_PASSWORD")
     parser.add_argument("--site", default="farm")
     parser.add_argument("--client", default="handheld", help="this client's name in the topics")
     parser.add_argument("--place", type=place, help="COUNTRY[/REGION[/DISTRICT]]; the box's own if open")
@@ -171,7 +178,9 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the answer as it came")
     parser.add_argument("--seconds", type=float, default=60, help="wait at most so long")
     options = parser.parse_args()
-    box = Box(options.host, options.port, options.site, options.client, 3 if options.v3 else 5)
+    login = (options.user, os.environ.get("ALMANAC_PASSWORD", "")) if options.user else None
+    version = 3 if options.v3 else 5
+    box = Box(options.host, options.port, options.site, options.client, version, login)
     fields = {"place": options.place, "crop": options.crop}
     fields = {name: value for name, value in fields.items() if value}
     on_part = (lambda text: print(text, end="", flush=True)) if options.stream else None

@@ -320,6 +320,37 @@ fn an_adapter_gives_pefts_logits_and_dropping_it_restores_the_bases() {
 }
 
 #[test]
+fn the_command_makes_a_peft_folder_an_adapter_of_the_boxs_decoder() {
+    let _alone = alone();
+    let peft = tempfile::tempdir().expect("a temporary folder");
+    peft_folder(peft.path());
+    // Beside the models, so that their files can be linked instead of copied.
+    let state = tempfile::tempdir_in(models::folder()).expect("a temporary folder");
+    let folder = state.path().join("models").join(DECODER);
+    fs::create_dir_all(&folder).expect("writable");
+    for entry in fs::read_dir(decoder(Precision::Int8)).expect("readable") {
+        let entry = entry.expect("readable");
+        fs::hard_link(entry.path(), folder.join(entry.file_name())).expect("links");
+    }
+    almanac::service::adopt_model(state.path(), &folder).expect("adopted");
+    let mut command = assert_cmd::Command::cargo_bin("almanac").expect("built");
+    command
+        .args(["models", "import-adapter", "--name", "wave"])
+        .arg(peft.path());
+    command.arg("--state").arg(state.path()).assert().success();
+    let mut generator = TextGenerator::open(&runtime(), &folder, CONTEXT).expect("opens");
+    let file = state.path().join("adapters/wave.safetensors");
+    assert_eq!(generator.load_adapter(&file).expect("loads"), "wave");
+    let prompt = &references()["prompts"][0];
+    let tokens = ids(&prompt["tokens"]);
+    let base = generator.logits(&tokens, Logits::Last, None).expect("runs");
+    let tuned = generator
+        .logits(&tokens, Logits::Last, Some("wave"))
+        .expect("runs");
+    assert_ne!(base, tuned);
+}
+
+#[test]
 fn an_adapter_for_another_base_is_refused_by_name() {
     let _alone = alone();
     let folder = tempfile::tempdir().expect("a temporary folder");

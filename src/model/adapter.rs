@@ -42,7 +42,8 @@ impl Adapter {
         let metadata = header.metadata().clone().unwrap_or_default();
         if metadata.get("format").map(String::as_str) != Some(ADAPTER_FORMAT) {
             return Err(wrong(
-                "it is not in our form; convert a PEFT folder with `almanac models import`".into(),
+                "it is not in our form; convert a PEFT folder with `almanac models import-adapter`"
+                    .into(),
             ));
         }
         let made_for = metadata.get("base").map_or("", String::as_str);

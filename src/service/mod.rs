@@ -22,7 +22,7 @@ mod systemd;
 mod worker;
 
 pub use error::ServiceError;
-pub use models::adopt_model;
+pub use models::{adopt_adapter, adopt_model};
 pub use reports::{
     BoxReport, DocumentLine, EditionReport, IngestReport, LibraryStats, PassageLine, SearchHit,
     SearchLine,

@@ -1,13 +1,15 @@
 //! Which models the current edition is made of, and opening them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::error::ServiceError;
 use crate::config::Config;
-use crate::durable::FileError;
+use crate::durable::{self, FileError};
 use crate::edition::{Edition, FileEntry, Role, zero};
 use crate::model::folder::{Kind, MANIFEST_FILE, Manifest};
+use crate::model::import::adapter::import_adapter;
 use crate::model::{Runtime, SentenceEmbedder, TextGenerator};
 use crate::types::Digest;
 
@@ -76,21 +78,21 @@ impl Models {
         files.filter(move |file| file.role == role)
     }
 
-    /// Where the edition's model of `role` lies: the folder of its files.
     fn folder(&self, role: Role) -> Result<PathBuf, ServiceError> {
-        let file = self.files(role).next();
-        let folder = file.and_then(|file| file.path.parent());
-        folder
-            .map(|folder| self.config.state.join(folder))
-            .ok_or_else(|| ServiceError::Operator {
-                message: format!(
-                    "edition {} has no {}",
-                    self.edition.manifest.serial,
-                    name(role)
-                ),
-                hint: "run `almanac models fetch`, then `almanac models import`".into(),
-            })
+        folder_of(&self.edition, &self.config.state, role)
     }
+}
+
+/// Where the model of `role` of `edition` lies: the folder of its files.
+fn folder_of(edition: &Edition, state: &Path, role: Role) -> Result<PathBuf, ServiceError> {
+    let file = edition.manifest.files.iter().find(|file| file.role == role);
+    let folder = file.and_then(|file| file.path.parent());
+    folder
+        .map(|folder| state.join(folder))
+        .ok_or_else(|| ServiceError::Operator {
+            message: format!("edition {} has no {}", edition.manifest.serial, name(role)),
+            hint: "run `almanac models fetch`, then `almanac models import`".into(),
+        })
 }
 
 fn name(role: Role) -> &'static str {
@@ -127,12 +129,61 @@ pub fn adopt_model(state: &Path, folder: &Path) -> Result<(), ServiceError> {
         length: file.length,
         sha256: file.sha256,
     }));
+    let mut replaced = vec![role];
+    let before = zero::ensure(state, zero::Change::default())?.manifest;
+    let same = |file: &&FileEntry| file.role == role;
+    if role == Role::Decoder && !before.files.iter().filter(same).eq(files.iter()) {
+        // An adapter fits one decoder only; kept beside another it would keep the box from starting.
+        replaced.push(Role::Adapter);
+    }
     let change = zero::Change {
-        files: Some((vec![role], files)),
+        files: Some((replaced, files)),
         ..zero::Change::default()
     };
     zero::ensure(state, change)?;
     Ok(())
+}
+
+/// Converts the PEFT folder `peft` for edition 0's decoder, makes it part of edition 0 as `name`, in the
+/// place of one of that name, and returns its file. Durable when it returns; blocking.
+///
+/// # Errors
+/// `name` makes no file name, there is no decoder, or the folder holds no LoRA that fits it.
+pub fn adopt_adapter(state: &Path, name: &str, peft: &Path) -> Result<PathBuf, ServiceError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !(1..=64).contains(&name.len()) || !name.chars().all(legal) {
+        return Err(ServiceError::Invalid(format!(
+            "{name:?} names no adapter; write 1 to 64 letters, digits, `_` or `-`"
+        )));
+    }
+    let edition = zero::ensure(state, zero::Change::default())?;
+    let base = folder_of(&edition, state, Role::Decoder)?;
+    let inside = PathBuf::from(format!("adapters/{name}.safetensors"));
+    let path = state.join(&inside);
+    durable::create_folder(&state.join("adapters"))?;
+    import_adapter(peft, &base, &path)?;
+    let mut file = File::open(&path).map_err(FileError::at("open", &path))?;
+    let (sha256, length) = Digest::of_reader(&mut file).map_err(FileError::at("read", &path))?;
+    let others = |file: &&FileEntry| file.role == Role::Adapter && file.path != inside;
+    let mut files: Vec<FileEntry> = edition
+        .manifest
+        .files
+        .iter()
+        .filter(others)
+        .cloned()
+        .collect();
+    files.push(FileEntry {
+        role: Role::Adapter,
+        path: inside.clone(),
+        length,
+        sha256,
+    });
+    let change = zero::Change {
+        files: Some((vec![Role::Adapter], files)),
+        ..zero::Change::default()
+    };
+    zero::ensure(state, change)?;
+    Ok(path)
 }
 
 fn entry(role: Role, folder: &Path, inside: &Path) -> Result<FileEntry, ServiceError> {
@@ -149,7 +200,6 @@ fn entry(role: Role, folder: &Path, inside: &Path) -> Result<FileEntry, ServiceE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::durable;
     use crate::model::import::Precision;
 
     fn model(state: &Path, kind: Kind, name: &str) -> PathBuf {
@@ -180,6 +230,43 @@ mod tests {
         assert_eq!(folder(Role::Decoder), state.path().join("models/large"));
         assert_eq!(folder(Role::Embedder), state.path().join("models/mini"));
         assert_eq!(edition.manifest.files.len(), 4);
+    }
+
+    #[test]
+    fn an_adapter_goes_with_its_decoder() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let small = model(state.path(), Kind::Decoder, "small");
+        adopt_model(state.path(), &small).expect("adopted");
+        let adapter = FileEntry {
+            role: Role::Adapter,
+            path: "adapters/iowa.safetensors".into(),
+            length: 1,
+            sha256: Digest::of(b"x"),
+        };
+        let change = zero::Change {
+            files: Some((vec![Role::Adapter], vec![adapter])),
+            ..zero::Change::default()
+        };
+        zero::ensure(state.path(), change).expect("writable");
+        let adapters = || {
+            let edition = Edition::current(state.path())
+                .expect("readable")
+                .expect("one");
+            let files = edition.manifest.files.iter();
+            files.filter(|file| file.role == Role::Adapter).count()
+        };
+        adopt_model(state.path(), &small).expect("adopted again");
+        assert_eq!(adapters(), 1);
+        let large = model(state.path(), Kind::Decoder, "large");
+        adopt_model(state.path(), &large).expect("adopted");
+        assert_eq!(adapters(), 0);
+    }
+
+    #[test]
+    fn an_adapters_name_stays_in_its_folder() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let error = adopt_adapter(state.path(), "../x", state.path()).expect_err("a path");
+        assert!(error.to_string().contains("names no adapter"), "{error}");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //!
 //! `<cache>` is `$XDG_CACHE_HOME/almanac`, else `~/.cache/almanac`, else what `--cache` says.
 
+mod adapter;
 mod cache;
 mod fetch;
 mod import;
@@ -40,6 +41,8 @@ enum Command {
     Fetch(fetch::Args),
     /// Turn fetched or brought models into what the box runs
     Import(import::Args),
+    /// Turn a PEFT LoRA folder into an adapter of the box's decoder
+    ImportAdapter(adapter::Args),
     /// Show the recipes, and which are fetched and imported
     List,
     /// Read everything fetched and imported, and check its digests
@@ -69,6 +72,7 @@ pub fn run(args: Args, state: &Path, json: bool) -> anyhow::Result<()> {
     match args.command {
         Command::Fetch(args) => fetch::run(&setting, &args),
         Command::Import(args) => import::run(&setting, &args),
+        Command::ImportAdapter(args) => adapter::run(&setting, &args),
         Command::List => list::run(&setting),
         Command::Verify => verify::run(&setting),
     }
