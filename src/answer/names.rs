@@ -277,21 +277,7 @@ fn has_inner_sign(word: &str) -> bool {
 }
 
 fn is_month(word: &str) -> bool {
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-    .contains(&word)
+    words::MONTHS.contains(&word)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::lexer::{Lexeme, Number, Token, tokens};
 use super::quantity::{Kind, MonthPart, Quantity};
 use super::units;
+use super::words;
 
 /// The tokens of one text.
 pub(super) struct Reader<'a> {
@@ -139,21 +140,7 @@ impl<'a> Reader<'a> {
         {
             return None;
         }
-        let months = [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ];
-        let index = months.iter().position(|month| {
+        let index = words::MONTHS.iter().position(|month| {
             *month == lower || (lower.len() >= 3 && lower.len() <= 4 && month.starts_with(&lower))
         })?;
         u32::try_from(index + 1).ok()

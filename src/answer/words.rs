@@ -60,6 +60,22 @@ const SAME: &[(&str, &str)] = &[
     ("fertilizer", "fertil"),
 ];
 
+/// The months, in order and in lower case.
+pub const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 /// The stem by which a word is compared; other names of one thing share a stem.
 pub fn stem(word: &str) -> String {
     let lower = word.to_lowercase().replace('’', "'");

@@ -7,7 +7,7 @@ use ort::value::{TensorRef, ValueType};
 
 use super::ModelError;
 use super::adapter::Adapter;
-use super::folder::{GRAPH_FILE, Manifest};
+use super::folder::GRAPH_FILE;
 use super::kv_cache::KvCache;
 use super::runtime::Runtime;
 
@@ -48,19 +48,6 @@ impl Decoder {
             session,
             mask: vec![1; context],
         })
-    }
-
-    /// Opens the decoder in `folder`, with as much of its own context as `most` allows.
-    ///
-    /// # Errors
-    /// As [`Decoder::open`].
-    pub fn open_model(
-        runtime: &Runtime,
-        folder: &Path,
-        manifest: &Manifest,
-        most: usize,
-    ) -> Result<Self, ModelError> {
-        Decoder::open(runtime, folder, manifest.context_tokens.min(most))
     }
 
     /// Positions of the cache.

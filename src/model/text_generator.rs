@@ -35,7 +35,7 @@ impl TextGenerator {
         let manifest = Manifest::open_kind(folder, Kind::Decoder)?;
         Ok(TextGenerator {
             name: manifest.short_name(),
-            decoder: Decoder::open_model(runtime, folder, &manifest, context)?,
+            decoder: Decoder::open(runtime, folder, manifest.context_tokens.min(context))?,
             vocabulary: Vocabulary::open(folder)?,
             template: ChatTemplate::open(folder)?,
             adapters: BTreeMap::new(),

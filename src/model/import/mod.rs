@@ -298,19 +298,23 @@ fn write_graph(
     out: &Path,
     build: impl FnOnce(&mut GraphBuilder<'_>) -> Result<(), ModelError>,
 ) -> Result<(), ModelError> {
-    let mut built = Ok(Vec::new());
-    durable::replace_with(&out.join(WEIGHTS_FILE), |data| {
+    let mut encoded = Vec::new();
+    let mut refused = None;
+    let written = durable::replace_with(&out.join(WEIGHTS_FILE), |data| {
         let mut graph = GraphBuilder::new("almanac", data, WEIGHTS_FILE);
-        built = build(&mut graph).map(|()| Vec::new());
-        if built.is_ok() {
-            built = Ok(graph.finish()?);
-            Ok(())
-        } else {
-            Err(std::io::Error::other("the graph could not be built"))
+        if let Err(error) = build(&mut graph) {
+            refused = Some(error);
+            return Err(std::io::Error::other("the graph could not be built"));
         }
-    })
-    .or_else(|error| if built.is_err() { Ok(()) } else { Err(error) })?;
-    durable::replace(&out.join(GRAPH_FILE), &built?)?;
+        encoded = graph.finish()?;
+        Ok(())
+    });
+    // Why the graph could not be built says more than that its weights were not written.
+    if let Some(error) = refused {
+        return Err(error);
+    }
+    written?;
+    durable::replace(&out.join(GRAPH_FILE), &encoded)?;
     Ok(())
 }
 
