@@ -3,7 +3,7 @@
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::reader::{Content, Source};
-use super::{Block, DocumentReader, Reference, Section, Table, one_line};
+use super::{Body, DocumentReader, Reference, Section, Table, one_line};
 
 /// Reads `.md` and `.markdown` files.
 ///
@@ -104,7 +104,7 @@ impl Builder {
                 self.list_depth = self.list_depth.saturating_sub(1);
                 if self.list_depth == 0 && !self.items.is_empty() {
                     let items = std::mem::take(&mut self.items);
-                    self.push(Block::List(items));
+                    self.push(Body::List(items));
                 }
             }
             TagEnd::FootnoteDefinition => self.end_footnote(),
@@ -130,7 +130,7 @@ impl Builder {
                 if let Some(open) = self.table.take()
                     && !open.table.rows.is_empty()
                 {
-                    self.push(Block::Table(open.table));
+                    self.push(Body::Table(open.table));
                 }
             }
             TagEnd::Image => self.text.push(' '),
@@ -157,7 +157,7 @@ impl Builder {
         } else {
             let text = self.take_text();
             if !text.is_empty() {
-                self.push(Block::Paragraph(text));
+                self.push(Body::Paragraph(text));
             }
         }
     }
@@ -199,16 +199,16 @@ impl Builder {
     /// The paragraph right before a table, where it names the table.
     fn caption(&mut self) -> Option<String> {
         let blocks = &mut self.section.as_mut()?.blocks;
-        match blocks.last()? {
-            Block::Paragraph(text) if names_a_table(text) => match blocks.pop()? {
-                Block::Paragraph(text) => Some(text),
+        match &blocks.last()?.body {
+            Body::Paragraph(text) if names_a_table(text) => match blocks.pop()?.body {
+                Body::Paragraph(text) => Some(text),
                 _ => None,
             },
             _ => None,
         }
     }
 
-    fn push(&mut self, block: Block) {
+    fn push(&mut self, body: Body) {
         // A footnote's tables and lists hold nothing to answer from.
         if self.footnote.is_some() {
             return;
@@ -218,11 +218,10 @@ impl Builder {
             .get_or_insert_with(|| Section {
                 headings: headings.iter().map(|(_, text)| text.clone()).collect(),
                 level: headings.last().map_or(0, |(level, _)| *level),
-                page: None,
                 blocks: Vec::new(),
             })
             .blocks
-            .push(block);
+            .push(body.into());
     }
 
     fn end_section(&mut self) {
@@ -280,10 +279,11 @@ mod tests {
         })
     }
 
-    fn only_blocks(text: &str) -> Vec<Block> {
+    fn only_blocks(text: &str) -> Vec<Body> {
         let mut sections = read(text).sections;
         assert_eq!(sections.len(), 1, "{text}");
-        sections.remove(0).blocks
+        let blocks = sections.remove(0).blocks;
+        blocks.into_iter().map(|block| block.body).collect()
     }
 
     #[test]
@@ -309,7 +309,7 @@ mod tests {
         );
         assert_eq!(
             content.sections[0].blocks,
-            [Block::Paragraph("Plant 5 cm deep. Then roll.".into())]
+            [Body::Paragraph("Plant 5 cm deep. Then roll.".into()).into()]
         );
         let references: Vec<_> = content
             .references
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(
             blocks,
             [
-                Block::Table(Table {
+                Body::Table(Table {
                     caption: Some("Table 1. Depths".into()),
                     header: vec!["Soil".into(), "Depth".into()],
                     rows: vec![
@@ -339,7 +339,7 @@ mod tests {
                         vec!["sand".into(), String::new()]
                     ],
                 }),
-                Block::Paragraph("After.".into())
+                Body::Paragraph("After.".into())
             ]
         );
     }
@@ -348,7 +348,7 @@ mod tests {
     fn nested_and_loose_lists_become_items_in_reading_order() {
         let blocks = only_blocks("- one\n  - two\n  - three\n\n- four\n\n  more\n");
         let items = ["one", "two", "three", "four more"].map(str::to_owned);
-        assert_eq!(blocks, [Block::List(items.to_vec())]);
+        assert_eq!(blocks, [Body::List(items.to_vec())]);
     }
 
     #[test]
@@ -357,8 +357,8 @@ mod tests {
         assert_eq!(
             blocks,
             [
-                Block::Paragraph("Sow early. Now.".into()),
-                Block::Paragraph("Quoted.".into())
+                Body::Paragraph("Sow early. Now.".into()),
+                Body::Paragraph("Quoted.".into())
             ]
         );
     }

@@ -60,8 +60,6 @@ pub struct Section {
     pub headings: Vec<String>,
     /// Depth of its heading: 1 is the top, 0 is before the first heading.
     pub level: u8,
-    /// Page on which it begins, from 1, where the format has pages.
-    pub page: Option<u32>,
     /// What stands in it, in reading order.
     pub blocks: Vec<Block>,
 }
@@ -75,13 +73,32 @@ impl Section {
 
 /// A piece of a section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Block {
+pub struct Block {
+    /// Page on which it begins, from 1, where the format has pages.
+    pub page: Option<u32>,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a block says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
     /// Running text, on one line.
     Paragraph(String),
     /// The items of a list, nested ones in place; each on one line.
     List(Vec<String>),
     /// A table.
     Table(Table),
+    /// What stands under a figure, with its number; on one line.
+    Caption(String),
+}
+
+impl From<Body> for Block {
+    /// A block of a format without pages.
+    fn from(body: Body) -> Self {
+        Block { page: None, body }
+    }
 }
 
 /// A table; every row has as many cells as the header.

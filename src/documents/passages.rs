@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Block, Document, Section, Table, crops, sentences};
+use super::{Body, Document, Section, Table, crops, sentences};
 use crate::model::TokenCounter;
 use crate::types::Place;
 
@@ -63,7 +63,7 @@ impl Passage {
 
 /// Cuts `document` into passages in reading order.
 ///
-/// No passage crosses a section. Cuts fall between blocks where they can, else between sentences, and
+/// No passage crosses a section or, where the format has them, a page. Cuts fall between blocks where they can, else between sentences, and
 /// inside a sentence only where one alone is longer than `max_tokens`. A table is a passage of its own,
 /// row by row as `header: value; ...`.
 pub fn passages(
@@ -74,6 +74,7 @@ pub fn passages(
     let mut cutter = Cutter {
         counter,
         options,
+        page: None,
         pieces: Vec::new(),
     };
     let mut found = Vec::new();
@@ -88,7 +89,7 @@ pub fn passages(
                 place: document.place.clone(),
                 crops: crops_of(document, &headings, &piece.text),
                 headings: headings.clone(),
-                page: section.page,
+                page: piece.page,
                 text: piece.text,
                 table: piece.table,
             });
@@ -135,6 +136,7 @@ fn crops_of(document: &Document, headings: &[String], text: &str) -> Vec<String>
 /// The text of one passage.
 struct Piece {
     text: String,
+    page: Option<u32>,
     table: Option<String>,
 }
 
@@ -149,6 +151,8 @@ struct Unit {
 struct Cutter<'a> {
     counter: &'a dyn TokenCounter,
     options: &'a PassageOptions,
+    /// Page of what is being cut.
+    page: Option<u32>,
     pieces: Vec<Piece>,
 }
 
@@ -156,12 +160,19 @@ impl Cutter<'_> {
     fn section(&mut self, section: &Section) {
         let mut run: Vec<Vec<Unit>> = Vec::new();
         for block in &section.blocks {
-            match block {
-                Block::Paragraph(text) => run.push(self.units(sentences(text), "", " ")),
-                Block::List(items) => {
+            if block.page != self.page {
+                // So that a citation never names another page than the quoted words stand on.
+                self.pack(std::mem::take(&mut run));
+                self.page = block.page;
+            }
+            match &block.body {
+                Body::Paragraph(text) | Body::Caption(text) => {
+                    run.push(self.units(sentences(text), "", " "));
+                }
+                Body::List(items) => {
                     run.push(self.units(items.iter().map(String::as_str), "- ", "\n"));
                 }
-                Block::Table(table) => {
+                Body::Table(table) => {
                     self.pack(std::mem::take(&mut run));
                     self.table(table);
                 }
@@ -238,6 +249,7 @@ impl Cutter<'_> {
             let end = self.end_of(&units, start, fresh, &borders);
             self.pieces.push(Piece {
                 text: joined(&units[start..end]),
+                page: self.page,
                 table: None,
             });
             fresh = end;
@@ -309,6 +321,7 @@ impl Cutter<'_> {
             let rows = joined(&units[start..end]);
             self.pieces.push(Piece {
                 text: caption.map_or_else(|| rows.clone(), |caption| format!("{caption}\n{rows}")),
+                page: self.page,
                 table: whole.clone(),
             });
             start = end;

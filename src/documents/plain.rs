@@ -1,7 +1,7 @@
 //! Plain text to sections.
 
 use super::reader::{Content, Source};
-use super::{Block, DocumentReader, Section, one_line};
+use super::{Block, Body, DocumentReader, Section, one_line};
 
 /// Longest line, in characters, that may be a heading in capitals.
 const MAX_HEADING_CHARS: usize = 80;
@@ -88,7 +88,7 @@ impl Builder {
         let first_item = lines.iter().position(|line| is_item(line));
         let (paragraph, list) = lines.split_at(first_item.unwrap_or(lines.len()));
         if !paragraph.is_empty() {
-            self.push(Block::Paragraph(one_line(&paragraph.join(" "))));
+            self.push(Body::Paragraph(one_line(&paragraph.join(" "))));
         }
         let mut items: Vec<String> = Vec::new();
         for line in list {
@@ -106,30 +106,29 @@ impl Builder {
         // A blank line between items does not end the list.
         if paragraph.is_empty()
             && let Some(section) = &mut self.section
-            && let Some(Block::List(before)) = section.blocks.last_mut()
+            && let Some(block) = section.blocks.last_mut()
+            && block.page == self.page
+            && let Body::List(before) = &mut block.body
         {
             before.extend(items);
         } else {
-            self.push(Block::List(items));
+            self.push(Body::List(items));
         }
     }
 
-    fn push(&mut self, block: Block) {
+    fn push(&mut self, body: Body) {
         let (headings, page) = (&self.headings, self.page);
         self.section
             .get_or_insert_with(|| Section {
                 headings: headings.iter().map(|(_, text)| text.clone()).collect(),
                 level: headings.last().map_or(0, |(level, _)| *level),
-                page,
                 blocks: Vec::new(),
             })
             .blocks
-            .push(block);
+            .push(Block { page, body });
     }
 
-    /// Ends the section with its page, so that a citation never names a page too early.
     fn next_page(&mut self) {
-        self.end_section();
         self.page = self.page.map(|page| page.saturating_add(1));
     }
 
@@ -204,20 +203,23 @@ mod tests {
         let items = ["Sow early", "Water", "Wait"].map(str::to_owned).to_vec();
         assert_eq!(
             content.sections[0].blocks,
-            [Block::Paragraph("Do this:".into()), Block::List(items)]
+            [
+                Body::Paragraph("Do this:".into()).into(),
+                Body::List(items).into()
+            ]
         );
     }
 
     #[test]
     fn a_form_feed_counts_pages() {
         let content = read("One.\u{c}Two.\n\nStill two.\u{c}Three.");
-        let pages: Vec<_> = content
-            .sections
+        let pages: Vec<_> = content.sections[0]
+            .blocks
             .iter()
-            .map(|section| section.page)
+            .map(|block| block.page)
             .collect();
-        assert_eq!(pages, [Some(1), Some(2), Some(3)]);
-        assert_eq!(read("One.").sections[0].page, None);
+        assert_eq!(pages, [Some(1), Some(2), Some(2), Some(3)]);
+        assert_eq!(read("One.").sections[0].blocks[0].page, None);
     }
 
     #[test]

@@ -182,7 +182,7 @@ fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, DocumentError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Block;
+    use super::super::Body;
     use super::*;
 
     /// What every reader promises; `reader` gets the same text in its own format.
@@ -198,8 +198,8 @@ mod tests {
         assert_eq!(
             content.sections[1].blocks,
             [
-                Block::Paragraph("Plant 2.5 cm deep, in two lines.".into()),
-                Block::List(vec!["clay: 3 cm".into(), "sand: 5 cm".into()]),
+                Body::Paragraph("Plant 2.5 cm deep, in two lines.".into()).into(),
+                Body::List(vec!["clay: 3 cm".into(), "sand: 5 cm".into()]).into(),
             ],
             "{path}"
         );
