@@ -149,22 +149,32 @@ impl LexicalIndex {
     /// BM25 of every row for `terms`; 0 where none is found. A term counts once, by its alternatives' weighted counts.
     pub fn scores(&self, terms: &[WeighedTerm]) -> Vec<f32> {
         let mut scores = vec![0.0; self.lengths.len()];
-        let mut counts: HashMap<u32, f32> = HashMap::new();
+        let mut counts = Vec::new();
         for term in terms {
+            if let [(number, weight)] = term.numbers[..] {
+                for (row, count) in self.postings_of(number) {
+                    scores[*row as usize] += self.score(term.idf, *row, weight * *count as f32);
+                }
+                continue;
+            }
             counts.clear();
             for (number, weight) in &term.numbers {
-                for (row, count) in self.postings_of(*number) {
-                    *counts.entry(*row).or_default() += weight * *count as f32;
-                }
+                let postings = self.postings_of(*number).iter();
+                counts.extend(postings.map(|(row, count)| (*row, weight * *count as f32)));
             }
-            for (row, count) in &counts {
-                let row = *row as usize;
-                let length = self.lengths[row] as f32 / self.mean_length;
-                let held_back = K1 * (1.0 - B + B * length);
-                scores[row] += term.idf * count * (K1 + 1.0) / (count + held_back);
+            counts.sort_unstable_by_key(|(row, _)| *row);
+            for same in counts.chunk_by(|(row, _), (next, _)| row == next) {
+                let count = same.iter().map(|(_, count)| count).sum();
+                scores[same[0].0 as usize] += self.score(term.idf, same[0].0, count);
             }
         }
         scores
+    }
+
+    /// BM25 of one term that stands `count` times in `row`.
+    fn score(&self, idf: f32, row: u32, count: f32) -> f32 {
+        let length = self.lengths[row as usize] as f32 / self.mean_length;
+        idf * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length))
     }
 
     /// Share of the question that a passage speaks of, 0 to 1, each term by its idf.

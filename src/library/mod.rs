@@ -14,6 +14,7 @@ mod graph;
 mod ingest;
 mod lexical;
 mod measure;
+mod quantized;
 mod search;
 mod snapshot;
 mod store;
@@ -28,7 +29,11 @@ pub use error::LibraryError;
 pub use filter::Fallback;
 pub use graph::{GraphError, GraphSearch};
 pub use ingest::{IngestFailure, IngestOptions, IngestReport, Outcome, Progress};
-pub use measure::{DenseMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense};
+pub use measure::{
+    Comparison, DenseMeasure, GraphMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense,
+    percentile_us,
+};
+pub use quantized::QuantizedScan;
 pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
 pub use words::terms;

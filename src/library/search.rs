@@ -69,11 +69,12 @@ pub(super) fn search(
 ) -> SearchResults {
     let scope = Scope::new(query.place.as_ref(), query.crop.as_deref(), &query.text);
     let levels: Vec<Option<u8>> = snapshot
-        .documents()
+        .places()
         .iter()
-        .map(|document| scope.levels_wider(&document.entry.place))
+        .map(|place| scope.levels_wider(place))
         .collect();
-    let eligible = |row: usize| levels[snapshot.document_of(row)].is_some();
+    let level_of = |row: usize| levels[snapshot.place_of(row)];
+    let eligible = |row: usize| level_of(row).is_some();
     let terms = snapshot.lexical().weigh(&words::query_terms(&query.text));
     let lexical = snapshot.lexical().scores(&terms);
     let top_k = query.top_k.min(MAX_TOP_K);
@@ -98,7 +99,7 @@ pub(super) fn search(
     let mut best = Best::new(top_k);
     for (index, fused) in fuse(&scores, config.dense_weight).into_iter().enumerate() {
         let row = rows[index];
-        let wider = f32::from(levels[snapshot.document_of(row)].unwrap_or(0));
+        let wider = f32::from(level_of(row).unwrap_or(0));
         let boost = match scope.is_about(&snapshot.passage(row).crops) {
             true => config.crop_boost,
             false => 0.0,
@@ -120,7 +121,7 @@ pub(super) fn search(
                 coverage: snapshot
                     .lexical()
                     .coverage(&terms, snapshot.terms(row), &granted),
-                levels_wider: levels[snapshot.document_of(row)].unwrap_or(0),
+                levels_wider: level_of(row).unwrap_or(0),
             }
         })
         .collect();
