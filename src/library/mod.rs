@@ -45,7 +45,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ndarray::Array2;
 
 use builder::GraphBuilder;
-use lexical::{Dictionary, count_terms};
+use lexical::{Dictionary, number_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
 use store::{Meta, Store, Stored};
 use words::QueryTerm;
@@ -254,7 +254,7 @@ impl Library {
             references: document.references.clone(),
             terms: texts
                 .iter()
-                .map(|text| counted(words::terms(text)))
+                .map(|text| words::terms(text).join(" "))
                 .collect(),
             vectors: self.embed(&texts)?,
             passages,
@@ -371,15 +371,6 @@ fn options(config: &LibraryConfig, embedder: &dyn Embedder) -> PassageOptions {
         max_tokens,
         overlap_tokens: config.overlap_tokens.min(max_tokens / 2),
     }
-}
-
-/// Terms with their counts, by term.
-fn counted(terms: Vec<String>) -> Vec<(String, u32)> {
-    let mut counts = BTreeMap::new();
-    for term in terms {
-        *counts.entry(term).or_default() += 1;
-    }
-    counts.into_iter().collect()
 }
 
 #[cfg(test)]

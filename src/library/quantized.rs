@@ -155,14 +155,13 @@ mod tests {
         let vectors = clustered_vectors(200, 384, 5);
         let codes = Codes::of(vectors.view());
         let query = Codes::of(vectors.slice(ndarray::s![..1, ..]));
-        codes.compare(
-            &query,
-            |_| true,
-            |row, cosine| {
-                let exact = vectors.row(row).dot(&vectors.row(0));
-                assert!((cosine - exact).abs() < 0.01, "row {row}: {cosine} {exact}");
-            },
-        );
+        let mut cosines = Vec::new();
+        codes.compare(&query, &mut cosines);
+        assert_eq!(cosines.len(), 200);
+        for (row, cosine) in cosines.into_iter().enumerate() {
+            let exact = vectors.row(row).dot(&vectors.row(0));
+            assert!((cosine - exact).abs() < 0.01, "row {row}: {cosine} {exact}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Query {
 pub struct Hit {
     /// The passage.
     pub passage: Arc<Passage>,
-    /// BM25; 0 when no word of the question stands in it.
+    /// BM25 with phrases; 0 when no word of the question stands in it.
     pub lexical: f32,
     /// Cosine of question and passage, -1 to 1.
     pub dense: f32,
@@ -91,7 +91,10 @@ pub(super) fn search(
     let scores: Vec<Scores> = rows
         .iter()
         .map(|row| Scores {
-            lexical: lexical[*row],
+            lexical: lexical[*row]
+                + snapshot
+                    .lexical()
+                    .phrases(&terms, *row, snapshot.terms(*row)),
             dense: snapshot.vectors().row(*row).dot(&vector),
         })
         .collect();

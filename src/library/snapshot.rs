@@ -9,7 +9,7 @@ use super::lexical::{Dictionary, LexicalIndex, PassageTerms};
 use super::measure::Probe;
 use super::quantized::QuantizedScan;
 use super::store::Stored;
-use super::{DocumentEntry, count_terms};
+use super::{DocumentEntry, number_terms};
 use crate::config::DenseMode;
 use crate::documents::{Passage, Reference};
 use crate::types::{Digest, Place};
@@ -39,7 +39,7 @@ impl Indexed {
             terms: stored
                 .terms
                 .iter()
-                .map(|terms| count_terms(dictionary, terms))
+                .map(|terms| number_terms(dictionary, terms))
                 .collect(),
             vectors: Arc::new(stored.vectors.into()),
         }

@@ -7,7 +7,7 @@
 //! | `m` | [`Meta`]: schema, embedder, dimension |
 //! | `s` | [`Totals`]: how many documents and passages there must be |
 //! | `d/<id>` | [`Record`]: the document's entry and the seal over all that follows |
-//! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms with counts |
+//! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms in order |
 //! | `r/<id>\0<n>` | reference |
 //!
 //! All of it can be made again from the documents, so damage is never repaired: a damaged document is
@@ -27,7 +27,7 @@ use crate::durable;
 use crate::types::Digest;
 
 /// Layout of the store and of the terms in it.
-pub(super) const SCHEMA: u32 = 1000 + super::words::VERSION;
+pub(super) const SCHEMA: u32 = 2000 + super::words::VERSION;
 
 /// What vectors in a store must be comparable with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +64,8 @@ pub struct Stored {
     pub references: Vec<Reference>,
     /// Its passages.
     pub passages: Vec<Passage>,
-    /// Terms of each passage, with counts.
-    pub terms: Vec<Vec<(String, u32)>>,
+    /// Terms of each passage in order, with a space between.
+    pub terms: Vec<String>,
     /// A unit vector for each passage.
     pub vectors: Array2<f32>,
 }
