@@ -1,6 +1,7 @@
 //! `almanac study`: checks a question set, and measures answers on it.
 
 mod check;
+mod generate;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -17,17 +18,17 @@ use crate::study::{self, Report, Scored, StudyQuestion};
 
 /// The question set and what it rests on.
 #[derive(Debug, clap::Args)]
-struct Files {
+pub struct Files {
     /// Questions with their key facts, JSON lines
     #[arg(
         long,
         value_name = "FILE",
         default_value = "examples/farm/questions.jsonl"
     )]
-    questions: PathBuf,
+    pub questions: PathBuf,
     /// The documents that the questions are about, as they were ingested
     #[arg(long, value_name = "FOLDER", default_value = "examples/farm/documents")]
-    documents: PathBuf,
+    pub documents: PathBuf,
 }
 
 /// Arguments of `almanac study`; without a part it asks every question.
@@ -44,6 +45,8 @@ pub struct Args {
 enum Part {
     /// Count a question set and hold it against its documents; fails on a fault
     Check(check::Args),
+    /// Ask every question of every arm and keep the answers; goes on where it was cut
+    Generate(generate::Args),
 }
 
 /// Arguments of asking.
@@ -68,8 +71,10 @@ struct Run<'a> {
 
 /// Checks the set, or asks every question with the guard on and off and prints both tables.
 pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
-    if let Some(Part::Check(args)) = &args.part {
-        return check::run(context, args);
+    match &args.part {
+        Some(Part::Check(args)) => return check::run(context, args),
+        Some(Part::Generate(args)) => return generate::run(context, args),
+        None => {}
     }
     let args = args.ask;
     let set = study::read(&args.files.questions)?;
