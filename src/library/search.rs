@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::ArrayView1;
 
 use super::dense::{Best, VectorSearch};
-use super::filter::{Fallback, Scope, WIDER_PENALTY};
+use super::filter::{Fallback, OTHER_CROP_PENALTY, Scope, WIDER_PENALTY};
 use super::fuse::{Scores, fuse};
 use super::lexical::WeighedTerm;
 use super::snapshot::Snapshot;
@@ -25,7 +25,8 @@ const MAX_TOP_K: usize = 1_000;
 pub struct Query {
     /// The question in plain words.
     pub text: String,
-    /// Where it is asked for: only what holds there is returned. `None` or a general place: no limit.
+    /// Where it is asked for, unless the text names another place: only what holds there is returned.
+    /// `None` or a general place: no limit.
     pub place: Option<Place>,
     /// The crop it is about; open: those that the text names.
     pub crop: Option<String>,
@@ -55,7 +56,9 @@ pub struct Hit {
 pub struct SearchResults {
     /// Best first; empty when nothing holds at the asked place.
     pub hits: Vec<Hit>,
-    /// Set when the best passage is of a wider place than the asked one.
+    /// Where was searched: the place that the question names, else the asker's; general without one.
+    pub place: Place,
+    /// Set when the best passage is of a wider place than that.
     pub fallback: Option<Fallback>,
 }
 
@@ -67,7 +70,8 @@ pub(super) fn search(
     query: &Query,
     vector: ArrayView1<'_, f32>,
 ) -> SearchResults {
-    let scope = Scope::new(query.place.as_ref(), query.crop.as_deref(), &query.text);
+    let (place, crop) = (query.place.as_ref(), query.crop.as_deref());
+    let scope = Scope::new(place, crop, &query.text, snapshot.places());
     let levels: Vec<Option<u8>> = snapshot
         .places()
         .iter()
@@ -103,8 +107,10 @@ pub(super) fn search(
     for (index, fused) in fuse(&scores, config.dense_weight).into_iter().enumerate() {
         let row = rows[index];
         let wider = f32::from(level_of(row).unwrap_or(0));
-        let boost = match scope.is_about(&snapshot.passage(row).crops) {
+        let crops = &snapshot.passage(row).crops;
+        let boost = match scope.is_about(crops) {
             true => config.crop_boost,
+            false if scope.is_about_others(crops) => -OTHER_CROP_PENALTY,
             false => 0.0,
         };
         best.offer(index, fused + boost - WIDER_PENALTY * wider);
@@ -129,6 +135,7 @@ pub(super) fn search(
         })
         .collect();
     SearchResults {
+        place: scope.place().cloned().unwrap_or_default(),
         fallback: hits
             .first()
             .and_then(|hit| scope.fallback(&hit.passage.place)),
