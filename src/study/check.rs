@@ -147,11 +147,12 @@ fn answerable(question: &StudyQuestion, gold: &Gold, corpus: &Corpus, faults: &m
         return;
     };
     if let Some(place) = &question.place
-        && !(document.place.covers(place) || place.covers(&document.place))
+        && !(document.tags.place().covers(place) || place.covers(&document.tags.place()))
     {
         faults.push(format!(
             "it is asked for {place}, and {} holds for {}; name a document of the place",
-            gold.document, document.place
+            gold.document,
+            document.tags.place()
         ));
     }
     let readings: Vec<String> = question.readings.iter().map(SentReading::text).collect();

@@ -118,7 +118,7 @@ impl Corpus {
         };
         self.documents
             .iter()
-            .filter(|held| holds(&held.document.place))
+            .filter(|held| holds(&held.document.tags.place()))
             .map(|held| held.document.id.as_str())
             .collect()
     }
