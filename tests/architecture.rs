@@ -76,6 +76,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokenizers", &["model"]),
     ("rumqttc", &["field"]),
     ("systemd", &["service"]),
+    ("ureq", &["study"]),
+    ("plotters", &["study"]),
     // Not for `answer` and what it stands on: they block, on a thread of their own.
     (
         "tokio",

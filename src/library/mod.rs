@@ -124,6 +124,11 @@ impl Library {
         })
     }
 
+    /// The embedder that its vectors are of.
+    pub fn embedder(&self) -> Arc<dyn Embedder> {
+        Arc::clone(&self.embedder)
+    }
+
     /// Set when the index was found damaged on opening: the documents must be ingested again.
     pub fn recovery(&self) -> Option<&Recovery> {
         self.recovery.as_ref()

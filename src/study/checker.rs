@@ -9,9 +9,9 @@ use super::figures::{Figure, figures};
 
 /// What an answer may rest on.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence<'a> {
+pub struct Evidence {
     /// Texts of the cited passages with their quotes, readings as text, the question.
-    pub texts: Vec<&'a str>,
+    pub texts: Vec<String>,
 }
 
 /// A pattern that is a constant of this file and compiles; every test runs it.
@@ -23,7 +23,7 @@ static MONTH_DAY: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The figures, dates and names of `answer` that stand nowhere in `evidence`, as written.
-pub fn ungrounded(answer: &str, evidence: &Evidence<'_>) -> Vec<String> {
+pub fn ungrounded(answer: &str, evidence: &Evidence) -> Vec<String> {
     let mut found = Vec::new();
     let known: BTreeSet<String> = evidence
         .texts
@@ -76,7 +76,7 @@ pub(super) fn stands(figure: &Figure, source: &Figure) -> bool {
 }
 
 /// Words with a capital inside a sentence that no evidence has in any case.
-fn strange_names(answer: &str, evidence: &Evidence<'_>) -> Vec<String> {
+fn strange_names(answer: &str, evidence: &Evidence) -> Vec<String> {
     let all = evidence.texts.join(" ").to_lowercase();
     let mut names = Vec::new();
     let mut opening = true;
@@ -105,7 +105,7 @@ mod tests {
         ungrounded(
             answer,
             &Evidence {
-                texts: vec![source],
+                texts: vec![source.to_owned()],
             },
         )
     }

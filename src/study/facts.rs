@@ -14,7 +14,7 @@ pub fn is_right(fact: &Fact, answer: &str) -> bool {
             let answer = answer.to_lowercase();
             any_of
                 .iter()
-                .any(|words| answer.contains(&words.to_lowercase()))
+                .any(|words| !places(&answer, &words.to_lowercase()).is_empty())
         }
         Fact::Numbers { numbers, unit, .. } => {
             let (measures, things) = written(unit);
@@ -27,6 +27,48 @@ pub fn is_right(fact: &Fact, answer: &str) -> bool {
                 })
         }
     }
+}
+
+/// Whether `figure` of `answer` is one of the numbers of `fact`, in its unit.
+pub(super) fn is_of(fact: &Fact, figure: &Figure, answer: &str) -> bool {
+    let Fact::Numbers { numbers, unit, .. } = fact else {
+        return false;
+    };
+    let (measures, things) = written(unit);
+    numbers
+        .iter()
+        .any(|number| matches(figure, *number, &measures, &things, answer))
+}
+
+/// Whether `figure` of `answer` measures what `fact` measures, whatever its value.
+pub(super) fn is_alike(fact: &Fact, figure: &Figure, answer: &str) -> bool {
+    let Fact::Numbers { unit, .. } = fact else {
+        return false;
+    };
+    let (measures, things) = written(unit);
+    if things.is_empty() {
+        return figure.measures(&measures);
+    }
+    matches(figure, figure.value, &measures, &things, answer)
+}
+
+/// Where `words` stand in `text`, both lower case: from a word's beginning, and to its end where a
+/// longer word would say something else (`May 1` is not in `May 15`, `yes` not in `yesterday`).
+pub(super) fn places(text: &str, words: &str) -> Vec<usize> {
+    let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let words = words.trim();
+    let whole = words.chars().count() <= 3 || words.ends_with(|c: char| c.is_ascii_digit());
+    if words.is_empty() {
+        return Vec::new();
+    }
+    text.match_indices(words)
+        .map(|(at, _)| at)
+        .filter(|at| {
+            let before = text[..*at].chars().next_back();
+            let after = text[at + words.len()..].chars().next();
+            !joins(before) && !(whole && joins(after))
+        })
+        .collect()
 }
 
 fn matches(
@@ -112,6 +154,19 @@ mod tests {
         };
         assert!(is_right(&fact, "Finish by november 15."));
         assert!(!is_right(&fact, "Finish by 16 November."));
+    }
+
+    #[test]
+    fn a_string_is_not_found_inside_a_longer_word_or_number() {
+        let fact = |any_of: &str| Fact::Words {
+            name: "fact".into(),
+            any_of: vec![any_of.into()],
+        };
+        assert!(!is_right(&fact("May 1"), "Sow by May 15."));
+        assert!(!is_right(&fact("yes"), "It rained yesterday."));
+        assert!(!is_right(&fact("above"), "Mulch is hereabove."));
+        assert!(is_right(&fact("white grub"), "White grubs eat the roots."));
+        assert!(!is_right(&fact(" "), "anything"));
     }
 
     #[test]

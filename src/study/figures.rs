@@ -34,9 +34,41 @@ const KNOWN: &[Known] = &[
     ),
     ("°C", r"°\s?C\b|degrees C(?:elsius)?\b", "K", 1.0, 273.15),
     ("inch", r"inch(?:es)?\b", "m", 0.0254, 0.0),
+    (
+        "ft²",
+        r"ft²|ft2\b|sq\.? ?ft\b|square f(?:ee|oo)t\b",
+        "m2",
+        0.092_903_04,
+        0.0,
+    ),
+    ("m²", r"m²|m2\b|square met(?:re|er)s?\b", "m2", 1.0, 0.0),
+    ("cm³", r"cm³|cm3\b|cc\b", "l", 0.001, 0.0),
+    ("dm³", r"dm³|dm3\b", "l", 1.0, 0.0),
+    ("m³", r"m³|m3\b|cubic met(?:re|er)s?\b", "l", 1_000.0, 0.0),
+    ("MPa", r"MPa\b", "Pa", 1e6, 0.0),
+    ("kPa", r"kPa\b", "Pa", 1e3, 0.0),
+    ("hp", r"hp\b|horsepower\b", "hp", 1.0, 0.0),
+    ("rpm", r"rpm\b|revolutions per minute\b", "rpm", 1.0, 0.0),
+    // Short, long or metric, by country: it is converted into nothing.
+    ("ton", r"tons?\b", "ton", 1.0, 0.0),
+    ("cwt", r"cwt\b|hundredweights?\b", "kg", 45.359_237, 0.0),
     ("foot", r"(?:feet|foot|ft)\b", "m", 0.3048, 0.0),
     ("mm", r"mm\b|milli-?met(?:re|er)s?\b", "m", 0.001, 0.0),
     ("cm", r"cm\b|centimet(?:re|er)s?\b", "m", 0.01, 0.0),
+    (
+        "mph",
+        r"mph\b|miles? (?:per|an) hour\b",
+        "m/s",
+        0.447_04,
+        0.0,
+    ),
+    (
+        "km/h",
+        r"km\s?/\s?h\b|kmh\b|kph\b|kilomet(?:re|er)s? (?:per|an) hour\b",
+        "m/s",
+        1.0 / 3.6,
+        0.0,
+    ),
     ("km", r"km\b|kilomet(?:re|er)s?\b", "m", 1_000.0, 0.0),
     ("mile", r"miles?\b", "m", 1_609.344, 0.0),
     ("ml", r"ml\b|millilit(?:re|er)s?\b", "l", 0.001, 0.0),
@@ -44,7 +76,7 @@ const KNOWN: &[Known] = &[
     ("kg", r"kgs?\b|kilograms?\b|kilos?\b", "kg", 1.0, 0.0),
     ("lb", r"lbs?\b|pounds?\b", "kg", 0.453_592_37, 0.0),
     ("ounce", r"oz\b|ounces?\b", "kg", 0.028_349_523_125, 0.0),
-    ("quintal", r"quintals?\b", "kg", 100.0, 0.0),
+    ("quintal", r"quintals?\b|q\b", "kg", 100.0, 0.0),
     ("t", r"t\b|tonnes?\b", "kg", 1_000.0, 0.0),
     ("gallon", r"gal\b|gallons?\b", "l", 3.785_411_784, 0.0),
     ("hectare", r"ha\b|hectares?\b", "m2", 10_000.0, 0.0),
@@ -52,6 +84,7 @@ const KNOWN: &[Known] = &[
     ("bushel", r"bu\b|bushels?\b", "bushel", 1.0, 0.0),
     ("ppm", r"ppm\b|parts per million\b", "ppm", 1.0, 0.0),
     ("hour", r"h\b|hours?\b", "s", 3_600.0, 0.0),
+    ("second", r"sec\b|seconds?\b", "s", 1.0, 0.0),
     ("minute", r"min\b|minutes?\b", "s", 60.0, 0.0),
     ("day", r"days?\b", "s", 86_400.0, 0.0),
     ("week", r"weeks?\b", "s", 604_800.0, 0.0),
@@ -215,6 +248,18 @@ fn header_unit(before: &str) -> Vec<&'static str> {
 }
 
 impl Figure {
+    /// Whether this is a quantity of the kind that `unit` measures: `cm` for `inch`, `%` for `%`, a bare
+    /// number for no unit.
+    pub fn measures(&self, unit: &[&str]) -> bool {
+        if self.unit.is_empty() || unit.is_empty() {
+            return self.unit.is_empty() && unit.is_empty();
+        }
+        match (base(0.0, unit), base(0.0, &self.unit)) {
+            (Some((names, _)), Some((own, _))) => names == own,
+            _ => false,
+        }
+    }
+
     /// Whether this is `value` in `unit`, as written or converted and rounded to the digits shown.
     pub fn is(&self, value: f64, unit: &[&str]) -> bool {
         if self.unit == unit {
@@ -266,10 +311,12 @@ fn scale(unit: &[&str]) -> Option<f64> {
 pub fn written(unit: &str) -> (Vec<&'static str>, Vec<String>) {
     let mut measures = Vec::new();
     let mut things = Vec::new();
-    for part in unit.split('/').filter(|part| !part.trim().is_empty()) {
+    // A pH stands before its number ("a pH of 6.5"): as a unit it is none.
+    let parts = unit.split('/').map(str::trim);
+    for part in parts.filter(|part| !part.is_empty() && *part != "pH") {
         match named(part) {
             Some((name, end)) if end == part.len() => measures.push(name),
-            _ => things.push(part.trim().to_lowercase()),
+            _ => things.push(part.to_lowercase()),
         }
     }
     (measures, things)
@@ -299,6 +346,22 @@ mod tests {
         );
         assert_eq!(found("1 1/2 inches"), [(1.5, vec!["inch"])]);
         assert_eq!(found("two inches"), [(2.0, vec!["inch"])]);
+    }
+
+    #[test]
+    fn areas_volumes_and_speeds_are_units_of_their_own() {
+        assert_eq!(
+            found("6 plants per square foot"),
+            [(6.0, vec![])],
+            "things are looked for in the words behind"
+        );
+        assert_eq!(found("3 seeds in 2 m²")[1], (2.0, vec!["m²"]));
+        assert_eq!(found("14 mph")[0].1, ["mph"]);
+        let wind = figures("16 km/h").remove(0);
+        assert!(wind.is(10.0, &["mph"]) && wind.measures(&["mph"]));
+        assert!(!wind.measures(&["km"]));
+        assert_eq!(found("1.3 g/cm3"), [(1.3, vec!["g", "cm³"])]);
+        assert_eq!(written("pH"), (vec![], vec![]));
     }
 
     #[test]

@@ -2,19 +2,15 @@
 
 mod check;
 mod generate;
+mod score;
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use serde::Serialize;
 
 use super::Context;
-use super::progress::Meter;
-use crate::answer::Answerer;
-use crate::control::Progress;
 use crate::service::Rooms;
-use crate::study::{self, Report, Scored, StudyQuestion};
+use crate::study::{self, Scored, StudyQuestion};
 
 /// The question set and what it rests on.
 #[derive(Debug, clap::Args)]
@@ -31,14 +27,14 @@ pub struct Files {
     pub documents: PathBuf,
 }
 
-/// Arguments of `almanac study`; without a part it asks every question.
+/// Arguments of `almanac study`; without a part it asks, measures and tells.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
-    ask: AskArgs,
+    whole: Whole,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -47,82 +43,46 @@ enum Part {
     Check(check::Args),
     /// Ask every question of every arm and keep the answers; goes on where it was cut
     Generate(generate::Args),
+    /// Measure kept answers, and tell the figures with their intervals
+    Score(score::Args),
 }
 
-/// Arguments of asking.
+/// Arguments of the whole study.
 #[derive(Debug, clap::Args)]
-struct AskArgs {
+struct Whole {
     #[command(flatten)]
-    files: Files,
-    /// Only find the relevance under which to refuse, on the development part; nothing is generated
+    ask: generate::Args,
+    #[command(flatten)]
+    tell: score::Tell,
+    /// Only find the relevance under which to refuse, on the parts that are not for testing; nothing is generated
     #[arg(long)]
     calibrate: bool,
-    /// Also print every question with what came of it
-    #[arg(long)]
-    rows: bool,
 }
 
-/// One run, as `--json` prints it.
-#[derive(Serialize)]
-struct Run<'a> {
-    guard: bool,
-    report: &'a Report,
-}
-
-/// Checks the set, or asks every question with the guard on and off and prints both tables.
+/// Checks a set, or asks, measures and tells.
 pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     match &args.part {
         Some(Part::Check(args)) => return check::run(context, args),
         Some(Part::Generate(args)) => return generate::run(context, args),
+        Some(Part::Score(args)) => return score::run(context, args),
         None => {}
     }
-    let args = args.ask;
-    let set = study::read(&args.files.questions)?;
-    let answerer = Rooms::open(&context.config)?.answerer()?;
-    if args.calibrate {
-        return calibrate(context, &answerer, &set);
+    let Whole {
+        ask,
+        tell,
+        calibrate: only_calibrate,
+    } = &args.whole;
+    let set = study::read(&ask.files.questions)?;
+    let rooms = Rooms::open(&context.config)?;
+    if *only_calibrate {
+        return calibrate(context, &rooms, &set);
     }
-    let (guarded, answerer) = ask_all(answerer, &set, true);
-    let (raw, _) = ask_all(answerer, &set, false);
-    for (guard, report) in [(true, &guarded), (false, &raw)] {
-        if context.output.is_json() {
-            context.output.json(&Run { guard, report })?;
-            continue;
-        }
-        let word = if guard { "on" } else { "off" };
-        context.output.line(&format!("guard {word}\n{report}"))?;
-        if args.rows {
-            for row in &report.rows {
-                context.output.line(&format!(
-                    "{:6} {:?} {}/{} {}",
-                    row.id, row.status, row.facts_right, row.facts, row.text
-                ))?;
-            }
-        }
-    }
-    Ok(())
+    let answers = generate::ask(context, ask, &set, &rooms)?;
+    score::tell(context, tell, &ask.files, &set, (&answers, &rooms))
 }
 
-fn ask_all(answerer: Answerer, set: &[StudyQuestion], guard: bool) -> (Report, Answerer) {
-    let mut parts = answerer.into_parts();
-    parts.config.guard = guard;
-    let mut answerer = Answerer::new(parts);
-    let mut meter = Meter::new();
-    let mut done = 0;
-    let report = study::run(set, &mut |question| {
-        done += 1;
-        meter.show(&Progress {
-            text: question.text.clone(),
-            done,
-            total: set.len() as u64,
-        });
-        answerer.answer(question, &[], &mut |_| ControlFlow::Continue(()))
-    });
-    meter.finish();
-    (report, answerer)
-}
-
-fn calibrate(context: &Context, answerer: &Answerer, set: &[StudyQuestion]) -> anyhow::Result<()> {
+fn calibrate(context: &Context, rooms: &Rooms, set: &[StudyQuestion]) -> anyhow::Result<()> {
+    let answerer = rooms.answerer()?;
     let score = |question: &StudyQuestion| {
         let judgement = answerer.judge(&question.ask())?;
         anyhow::Ok(Scored {
@@ -133,13 +93,13 @@ fn calibrate(context: &Context, answerer: &Answerer, set: &[StudyQuestion]) -> a
     };
     let scored = set.iter().map(score).collect::<Result<Vec<_>, _>>()?;
     let found = study::calibrate(&scored).context(
-        "the development part has no questions of one sort: it needs both, answerable and not",
+        "the parts that are not for testing have no questions of one sort: both are needed, answerable and not",
     )?;
     if context.output.is_json() {
         return Ok(context.output.json(&found)?);
     }
     context.output.line(&format!(
-        "[answer]\nrefuse_below = {:.3}  # refuses {:.0} % of the answerable and {:.0} % of the other development questions",
+        "[answer]\nrefuse_below = {:.3}  # refuses {:.0} % of the answerable and {:.0} % of the others (training and development parts)",
         found.refuse_below,
         100.0 * found.answerable_refused,
         100.0 * found.others_refused
