@@ -15,6 +15,7 @@ mod graph;
 mod ingest;
 mod lexical;
 mod measure;
+mod quantized;
 mod search;
 mod snapshot;
 mod store;
@@ -30,7 +31,11 @@ pub use error::LibraryError;
 pub use filter::Fallback;
 pub use graph::{GraphError, GraphSearch};
 pub use ingest::{IngestFailure, IngestOptions, IngestReport, Outcome, Progress};
-pub use measure::{DenseMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense};
+pub use measure::{
+    Comparison, DenseMeasure, GraphMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense,
+    percentile_us,
+};
+pub use quantized::QuantizedScan;
 pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
 pub use words::terms;
@@ -44,7 +49,7 @@ use ndarray::Array2;
 
 use builder::GraphBuilder;
 use corrections::Corrections;
-use lexical::{Dictionary, count_terms};
+use lexical::{Dictionary, number_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
 use store::{Meta, Store, Stored};
 use words::QueryTerm;
@@ -263,7 +268,7 @@ impl Library {
             sections: document.sections.clone(),
             terms: texts
                 .iter()
-                .map(|text| counted(words::terms(text)))
+                .map(|text| words::terms(text).join(" "))
                 .collect(),
             vectors: self.embed(&texts)?,
             passages,
@@ -382,15 +387,6 @@ fn options(config: &LibraryConfig, embedder: &dyn Embedder) -> PassageOptions {
         max_tokens,
         overlap_tokens: config.overlap_tokens.min(max_tokens / 2),
     }
-}
-
-/// Terms with their counts, by term.
-fn counted(terms: Vec<String>) -> Vec<(String, u32)> {
-    let mut counts = BTreeMap::new();
-    for term in terms {
-        *counts.entry(term).or_default() += 1;
-    }
-    counts.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! | `m` | [`Meta`]: schema, embedder, dimension |
 //! | `s` | [`Totals`]: how many documents and passages there must be |
 //! | `d/<id>` | [`Record`]: the document's entry and the seal over all that follows |
-//! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms with counts |
+//! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms in order |
 //! | `r/<id>\0<n>` | reference |
 //! | `b/<id>\0<n>` | the sections as JSON, in pieces: read only to show the document |
 //!
@@ -29,7 +29,7 @@ use crate::durable;
 use crate::types::Digest;
 
 /// Layout of the store and of the terms in it.
-pub(super) const SCHEMA: u32 = 2000 + super::words::VERSION;
+pub(super) const SCHEMA: u32 = 3000 + super::words::VERSION;
 
 /// Kinds of a document's parts, in the order in which they are sealed.
 pub(super) const KINDS: [u8; 5] = [b'p', b'v', b't', b'r', b'b'];
@@ -74,8 +74,8 @@ pub struct Stored {
     pub sections: Vec<Section>,
     /// Its passages.
     pub passages: Vec<Passage>,
-    /// Terms of each passage, with counts.
-    pub terms: Vec<Vec<(String, u32)>>,
+    /// Terms of each passage in order, with a space between.
+    pub terms: Vec<String>,
     /// A unit vector for each passage.
     pub vectors: Array2<f32>,
 }

@@ -72,6 +72,11 @@ impl Rooms {
         self.edition.manifest.serial
     }
 
+    /// What the edition that answers is made of.
+    pub fn manifest(&self) -> &Manifest {
+        &self.edition.manifest
+    }
+
     /// The edition's golden questions; one that any box can be asked where there is no document.
     pub fn golden(&self) -> Vec<Golden> {
         let golden = &self.edition.manifest.golden;
