@@ -10,6 +10,7 @@ mod dense;
 mod entry;
 mod error;
 mod filter;
+mod fold;
 mod fuse;
 mod graph;
 mod ingest;
@@ -216,19 +217,22 @@ impl Library {
 
     /// The passages that best fit `query`, best first; blocking, milliseconds; waits for no ingest.
     ///
+    /// Of passages that say the same in several documents the best is given and names the others.
+    ///
     /// # Errors
     /// The embedder fails.
     pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
         let vector = self.embed(std::slice::from_ref(&query.text))?;
         let snapshot = self.snapshots.current();
         let dense = self.snapshots.dense(&snapshot);
-        Ok(search::search(
-            &snapshot,
-            dense.as_ref(),
-            &self.search,
-            query,
-            vector.row(0),
-        ))
+        let more = Query {
+            top_k: fold::wanted(query.top_k),
+            ..query.clone()
+        };
+        let dense = dense.as_ref();
+        let mut results = search::search(&snapshot, dense, &self.search, &more, vector.row(0));
+        results.hits = fold::fold(results.hits, query.top_k);
+        Ok(results)
     }
 
     /// How rare `word` is: 1 where no passage has it, towards 0 where all have; a stop word has 0.

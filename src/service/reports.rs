@@ -35,6 +35,9 @@ pub struct SearchHit {
     pub score: f32,
     /// The passage.
     pub text: String,
+    /// Other documents that say the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// What an ingest changed.

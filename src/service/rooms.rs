@@ -243,6 +243,7 @@ impl Rooms {
             place: hit.passage.place.to_string(),
             score: hit.fused,
             text: hit.passage.text.clone(),
+            also: hit.also,
         };
         Ok(SearchLine {
             id: query.id.clone(),

@@ -220,11 +220,26 @@ fn found_place(title: &str, sections: &[Section], text: &LazyText<'_>) -> Option
         .flat_map(places::named_in)
         .collect();
     match in_headings.len() {
-        0 => tag(places::dominant(text.get()), Origin::Text),
+        0 => {
+            let place = places::dominant(text.get())?;
+            let is_throughout = is_named_throughout(&place, sections);
+            tag(is_throughout.then_some(place), Origin::Text)
+        }
         // One heading is about one section.
         1 => None,
         _ => tag(places::common(&in_headings), Origin::Heading),
     }
+}
+
+/// Whether half of the sections name `place`: a trial's site stands in its methods, its lesson holds wider.
+fn is_named_throughout(place: &Place, sections: &[Section]) -> bool {
+    let names = |section: &&Section| {
+        let text = running_text(std::slice::from_ref(section));
+        places::named_in(&text)
+            .iter()
+            .any(|named| place.covers(named))
+    };
+    sections.iter().filter(names).count() * 2 >= sections.len()
 }
 
 fn found_crops(title: &str, sections: &[Section], text: &LazyText<'_>) -> Vec<Tag<String>> {

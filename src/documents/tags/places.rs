@@ -15,7 +15,7 @@ const INSTITUTION_REACH: usize = 4;
 const MIN_MENTIONS: usize = 3;
 
 /// One mention in so many words: a document about a place names it again and again.
-const WORDS_PER_MENTION: usize = 250;
+const WORDS_PER_MENTION: usize = 150;
 
 struct Name {
     words: Vec<&'static str>,
