@@ -49,6 +49,8 @@ pub struct Hit {
     pub coverage: f32,
     /// Levels by which the passage's place is wider than the asked one; 0: the same, or none was asked.
     pub levels_wider: u8,
+    /// Other documents that say the same: see [`super::Library::search`].
+    pub also: Vec<String>,
 }
 
 /// What a search found.
@@ -131,6 +133,7 @@ pub(super) fn search(
                     .lexical()
                     .coverage(&terms, snapshot.terms(row), &granted),
                 levels_wider: level_of(row).unwrap_or(0),
+                also: Vec::new(),
             }
         })
         .collect();
