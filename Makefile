@@ -19,7 +19,7 @@ test: ## Formatting, lints, documentation and all tests, with real models
 test-models: ## Fetch and import the models that the tests run
 	@scripts/test-models.sh
 
-study: ## Ask the sample farm's questions, guard on and off, and count what is right
+study: ## Ask the sample farm's test questions of every arm, write docs/study
 	@scripts/study.sh
 
 soak: ## The long tests: 20 kills at random moments, a broker restart, floods

@@ -20,6 +20,7 @@ use crate::types::Digest;
 
 /// What is asked, of which arms.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     #[command(flatten)]
     pub files: Files,

@@ -14,6 +14,7 @@ use crate::study::{self, Scored, StudyQuestion};
 
 /// The question set and what it rests on.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Files {
     /// Questions with their key facts, JSON lines
     #[arg(
@@ -49,6 +50,7 @@ enum Part {
 
 /// Arguments of the whole study.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 struct Whole {
     #[command(flatten)]
     ask: generate::Args,

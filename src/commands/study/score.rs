@@ -31,6 +31,7 @@ pub struct Args {
 
 /// How the figures are told.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Tell {
     /// Write results.json, report.md and report.html into this folder
     #[arg(long, value_name = "FOLDER")]
