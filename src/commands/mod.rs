@@ -63,7 +63,7 @@ enum Command {
     /// Show editions
     Edition(edition::Args),
     /// Measure answers on a set of questions whose key facts are known
-    Study(study::Args),
+    Study(Box<study::Args>),
     /// Time a part of the machine
     Bench(bench::Args),
 }
@@ -95,7 +95,7 @@ fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args, &context.config.state, context.output.is_json()),
         Command::Status => status::run(context),
         Command::Edition(args) => edition::run(context, args),
-        Command::Study(args) => study::run(context, args),
+        Command::Study(args) => study::run(context, *args),
         Command::Bench(args) => bench::run(context, &args),
     }
 }

@@ -22,6 +22,17 @@ pub enum Verdict {
     NotMeasured,
 }
 
+impl Verdict {
+    fn words(self) -> &'static str {
+        match self {
+            Verdict::Yes => "pays",
+            Verdict::No => "does not pay",
+            Verdict::Open => "not told",
+            Verdict::NotMeasured => "not measured",
+        }
+    }
+}
+
 /// One piece of advice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
@@ -248,7 +259,10 @@ fn recommendation(rag: Verdict, tuning: Verdict, both: Verdict) -> Advice {
         verdict,
         sentence: sentence.into(),
         rests_on: vec![format!(
-            "retrieval: {rag:?}; tuning, closed book: {tuning:?}; tuning on top of retrieval: {both:?}"
+            "retrieval: {}; tuning, closed book: {}; tuning on top of retrieval: {}",
+            rag.words(),
+            tuning.words(),
+            both.words()
         )],
     }
 }

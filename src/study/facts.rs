@@ -66,7 +66,7 @@ pub(super) fn places(text: &str, words: &str) -> Vec<usize> {
         .filter(|at| {
             let before = text[..*at].chars().next_back();
             let after = text[at + words.len()..].chars().next();
-            !joins(before) && !(whole && joins(after))
+            !(joins(before) || whole && joins(after))
         })
         .collect()
 }

@@ -95,6 +95,12 @@ pub const MEASURES: &[Measure] = &[
     ratio("not_similar", "not similar (refusals with them)", |one| {
         banded(one, Band::Not)
     }),
+    Measure {
+        key: "cosine",
+        title: "cosine to the reference, mean of answers",
+        unit: Unit::Number,
+        way: Way::Ratio(|one| Some((f64::from(one.cosine?), 1.0))),
+    },
     ratio("readings_right", "readings used rightly", |one| {
         Some((truth(one.reading?.is_right()), 1.0))
     }),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde::Serialize;
 
 use super::checker::stands;
 use super::facts::{is_alike, is_of, is_right, places};
@@ -11,7 +12,7 @@ use super::figures::{Figure, figures};
 use super::questions::{Fact, SentReading, StudyQuestion};
 
 /// The figures of an answer, sorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stated {
     /// They belong to a key fact, or stand in the gold section in the same unit (or converted exactly).
     pub right: usize,
@@ -130,7 +131,7 @@ fn other_month(any_of: &[String], question: &StudyQuestion, answer: &str) -> boo
 }
 
 /// How an answer used the reading that came with its question.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReadingUse {
     /// The reading's value is stated.
     pub value: bool,

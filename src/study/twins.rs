@@ -193,7 +193,7 @@ mod tests {
         let scores: Vec<Score> = set
             .iter()
             .zip(&rows)
-            .map(|(question, row)| score(question, "", row, Some(0.6)))
+            .map(|(question, row)| score(question, "", row, Some(0.5)))
             .collect();
         let questions: Vec<&StudyQuestion> = set.iter().collect();
         twins(Arm::Base, &questions, &rows, &scores)

@@ -36,6 +36,9 @@ pub struct Tell {
     /// Write results.json, report.md and report.html into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Also write each answer with its question, reference and scores, one JSON object a line: to be read by eye
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
     /// Have an OpenAI-compatible endpoint judge the answers, for example http://127.0.0.1:8080/v1
     #[arg(long, value_name = "URL", requires = "judge_model")]
     judge: Option<String>,
@@ -109,6 +112,9 @@ pub fn tell(
     };
     let embedder: &dyn Embedder = embedder.as_ref();
     let results = study::results(&material, embedder, Some(retrieval), judge)?;
+    if let Some(path) = &args.scores {
+        durable::replace(path, &score_lines(&material, &questions, embedder)?)?;
+    }
     if let Some(folder) = &args.out {
         write(folder, &results)?;
     }
@@ -131,6 +137,32 @@ fn write(folder: &Path, results: &Results) -> anyhow::Result<()> {
         &folder.join("report.html"),
         study::html(results).as_bytes(),
     )?)
+}
+
+/// Every answer beside what it was asked and what it is worth.
+fn score_lines(
+    material: &Material<'_>,
+    questions: &[&StudyQuestion],
+    embedder: &dyn Embedder,
+) -> anyhow::Result<Vec<u8>> {
+    let cosines = study::similarities(questions, material.rows, embedder)?;
+    let scores = study::scores(material, questions, &cosines);
+    let mut lines = Vec::new();
+    for row in material.rows {
+        let asked = questions.iter().find(|question| question.id == row.id);
+        let score = scores
+            .get(&row.arm)
+            .and_then(|all| all.iter().find(|score| score.id == row.id));
+        if let Some((question, score)) = asked.zip(score) {
+            let line = serde_json::json!({
+                "question": question.question, "place": question.place, "crop": question.crop,
+                "reference": question.answer, "answer": row.text, "reason": row.reason, "score": score,
+            });
+            serde_json::to_writer(&mut lines, &line)?;
+            lines.push(b'\n');
+        }
+    }
+    Ok(lines)
 }
 
 /// What the judge says; its replies are kept beside the answers, so that each is paid for once.

@@ -18,6 +18,18 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(204, 121, 167),
 ];
 
+/// The last part of a stacked bar: what was missed.
+const MISSED: RGBColor = RGBColor(150, 150, 145);
+
+impl Chart<'_> {
+    fn colour(&self, series: usize) -> RGBColor {
+        match self.stacked && series + 1 == self.series.len() {
+            true => MISSED,
+            false => COLOURS[series % COLOURS.len()],
+        }
+    }
+}
+
 /// A bar: what it is of, how high, and its interval.
 struct Bar {
     value: f64,
@@ -226,7 +238,8 @@ fn head(area: &Area<'_, plotters::coord::Shift>, chart: &Chart<'_>) -> Drawn {
         (14, 10),
     )?;
     let mut x = 14;
-    for (name, colour) in chart.series.iter().zip(COLOURS) {
+    for (number, name) in chart.series.iter().enumerate() {
+        let colour = chart.colour(number);
         area.draw(&Rectangle::new([(x, 40), (x + 12, 52)], colour.filled()))?;
         area.draw_text(
             name,
@@ -247,7 +260,8 @@ fn group(area: &Area<'_, Plane>, chart: &Chart<'_>, at: f64, values: &[Option<Ba
     };
     let width = 0.8 / count;
     let mut floor = 0.0;
-    for (number, (bar, colour)) in values.iter().zip(COLOURS).enumerate() {
+    for (number, bar) in values.iter().enumerate() {
+        let colour = chart.colour(number);
         let Some(bar) = bar else { continue };
         let slot = if chart.stacked { 0.0 } else { number as f64 };
         let left = at + 0.1 + slot * width;

@@ -1,6 +1,7 @@
 //! The report as Markdown.
 
 use super::super::measures::measure;
+use super::super::questions::Kind;
 use super::super::results::{Comparison, Figured, Results};
 use super::super::score::{LONGEST_RATIO, LONGEST_WORDS};
 use super::{cell, shown};
@@ -39,6 +40,7 @@ fn made_of(results: &Results) -> String {
     let kinds: Vec<String> = results
         .questions
         .iter()
+        .filter(|(kind, _)| **kind != Kind::Answerable)
         .map(|(kind, count)| format!("{count} {}", kind.name().replace('_', " ")))
         .collect();
     let adapter = run.adapter.as_ref().map_or_else(
@@ -54,12 +56,12 @@ fn made_of(results: &Results) -> String {
         false => "this machine reports none",
     };
     format!(
-        "- Questions: {questions}, {answerable} of them answerable ({}), part `{}` of the set{left_out}\n\
+        "- Questions: {questions}, {answerable} of them answerable, {}; part `{}` of the set{left_out}\n\
          - SHA-256: set `{}`, test part `{}`, documents `{}`\n\
          - Decoder: `{}`; embedder `{}`; adapter: {adapter}\n\
          - Settings: {}; version {}\n\
          - Machine: {}. Energy: {energy}.\n\
-         - Command: `{}` (`make study` does the same)\n",
+         - Command: `{}` (`make study` runs the sample farm's)\n",
         kinds.join(", "),
         run.split,
         run.set_sha256,
