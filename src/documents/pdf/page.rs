@@ -1,0 +1,59 @@
+//! What a page shows, in points from its upper left corner: glyphs, rules, boxes and pictures.
+
+/// How a glyph looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Style {
+    /// Number of the typeface (its full name) in this document.
+    pub face: u16,
+    pub bold: bool,
+    pub italic: bool,
+}
+
+/// A character at its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Glyph {
+    pub ch: char,
+    pub x0: f32,
+    pub x1: f32,
+    /// Base line, downwards.
+    pub y: f32,
+    /// Height of the font.
+    pub size: f32,
+    pub style: Style,
+    /// Marked by the file as head, foot or decoration.
+    pub artifact: bool,
+}
+
+/// An area.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Rect {
+    pub x0: f32,
+    pub y0: f32,
+    pub x1: f32,
+    pub y1: f32,
+}
+
+impl Rect {
+    pub fn width(&self) -> f32 {
+        self.x1 - self.x0
+    }
+
+    pub fn height(&self) -> f32 {
+        self.y1 - self.y0
+    }
+}
+
+/// One page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    pub width: f32,
+    pub height: f32,
+    /// In the order in which they are drawn.
+    pub glyphs: Vec<Glyph>,
+    /// Horizontal lines, at most a few points thick.
+    pub rules: Vec<Rect>,
+    /// Filled or outlined areas that are larger than a line of text.
+    pub boxes: Vec<Rect>,
+    /// Pictures.
+    pub images: Vec<Rect>,
+}
