@@ -12,6 +12,9 @@ const HALF_WIDTH: f32 = 0.38;
 /// Fewest lines on each side of a gutter; one where other pages have a gutter at the same place.
 const MIN_LINES: usize = 3;
 
+/// Gap between stretches of text on one line, in sizes of the body text.
+const WIDE: f32 = 1.4;
+
 /// Narrowest column, in sizes of the body text.
 const MIN_COLUMN: f32 = 8.0;
 
@@ -32,6 +35,9 @@ pub(super) struct Column {
 
 /// The gutters of a page whose text is `runs`; `known` are those that other pages have.
 pub(super) fn gutters(page: &Page, runs: &[Run], body: f32, known: &[f32]) -> Vec<Gutter> {
+    if page.turned {
+        return Vec::new();
+    }
     let left = runs.iter().map(|run| run.x0).fold(f32::MAX, f32::min);
     let right = runs.iter().map(|run| run.x1).fold(0.0, f32::max);
     let mut found: Vec<Gutter> = Vec::new();
@@ -132,12 +138,11 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
     };
     for bar in bars.iter().chain([&end]) {
         let ruled = after_rule && bar.is_rule;
-        if bar.top - from > 2.0 * body && is_open(runs, body, (x, from, bar.top), is_known, ruled) {
-            found.push(Gutter {
-                x,
-                y0: from,
-                y1: bar.top,
-            });
+        let height = (x, from, bar.top);
+        if bar.top - from > 2.0 * body
+            && let Some((y0, y1)) = open(runs, body, height, is_known, ruled)
+        {
+            found.push(Gutter { x, y0, y1 });
         }
         if bar.bottom >= from {
             (from, after_rule) = (bar.bottom, bar.is_rule);
@@ -156,57 +161,97 @@ fn holds_lines(area: &Rect, runs: &[Run], x: f32) -> bool {
         .any(|run| run.x0 < x && run.x1 > x)
 }
 
-fn is_open(
+/// The height that the text on both sides of `x` takes, where it is prose.
+fn open(
     runs: &[Run],
     body: f32,
     (x, y0, y1): (f32, f32, f32),
     is_known: bool,
     ruled: bool,
-) -> bool {
+) -> Option<(f32, f32)> {
     let within = |run: &&Run| run.y > y0 && run.y < y1 + 0.2 * body;
     let (left, right): (Vec<&Run>, Vec<&Run>) =
         runs.iter().filter(within).partition(|run| run.x1 <= x);
-    let (Some(left), Some(right)) = (Side::of(&left, body), Side::of(&right, body)) else {
-        return false;
-    };
+    let (left, right) = (Side::of(&left, x, body)?, Side::of(&right, x, body)?);
+    if left.away > 4.0 * body || right.away > 4.0 * body {
+        return None;
+    }
     let overlap = left.y1.min(right.y1) - left.y0.max(right.y0);
     let lines = left.lines.min(right.lines);
-    if is_known && !ruled {
-        return lines >= 1 && left.is_prose(10.0) && right.is_prose(10.0);
-    }
-    let least = if ruled { 30.0 } else { 14.0 };
-    lines >= MIN_LINES
-        && overlap > 2.0 * body
-        && left.is_prose(least)
-        && right.is_prose(least)
+    // The last page's text may end in the first line of a column.
+    let ends = !runs.iter().any(|run| run.y > y1 + 0.2 * body);
+    let is = if is_known && !ruled && ends {
+        lines >= 1 && left.is_prose(10.0) && right.is_prose(10.0)
+    } else {
+        let least = if ruled { 30.0 } else { 14.0 };
+        lines >= MIN_LINES && overlap > 2.0 * body && left.is_prose(least) && right.is_prose(least)
+    };
+    is.then(|| {
+        let top = left.top.min(right.top) - body;
+        (top.max(y0), (left.bottom.max(right.bottom) + 0.4 * body).min(y1))
+    })
 }
 
-/// What stands on one side of a gutter.
+/// The stretches of text next to a gutter, on one side of it.
 struct Side {
     lines: usize,
     chars: usize,
     letters: usize,
     y0: f32,
     y1: f32,
+    /// First and last base line of the text that stands at the gutter.
+    top: f32,
+    bottom: f32,
     width: f32,
+    /// How far the nearest half of the lines stay away from the gutter.
+    away: f32,
     body: f32,
 }
 
 impl Side {
-    fn of(runs: &[&Run], body: f32) -> Option<Side> {
-        let mut heights: Vec<f32> = runs.iter().map(|run| run.y).collect();
-        heights.sort_by(f32::total_cmp);
-        heights.dedup_by(|a, b| (*a - *b).abs() < 0.5 * body);
-        let glyphs = || runs.iter().flat_map(|run| &run.glyphs).filter(|g| g.ch != ' ');
-        let x0 = runs.iter().map(|run| run.x0).fold(f32::MAX, f32::min);
-        let x1 = runs.iter().map(|run| run.x1).fold(0.0, f32::max);
+    /// `runs` all stand on one side of `x`.
+    fn of(runs: &[&Run], x: f32, body: f32) -> Option<Side> {
+        let mut sorted = runs.to_vec();
+        // From the gutter outwards on each line.
+        sorted.sort_by(|a, b| distance(a, x).total_cmp(&distance(b, x)));
+        let mut lines: Vec<(f32, f32, f32, Vec<&Run>)> = Vec::new();
+        for run in sorted {
+            let line = lines.iter_mut().find(|line| (line.0 - run.y).abs() < 0.5 * body);
+            match line {
+                Some(line) if run.x0 - line.2 < WIDE * body && line.1 - run.x1 < WIDE * body => {
+                    (line.1, line.2) = (line.1.min(run.x0), line.2.max(run.x1));
+                    line.3.push(run);
+                }
+                Some(_) => {}
+                None => lines.push((run.y, run.x0, run.x1, vec![run])),
+            }
+        }
+        let glyphs = || {
+            let runs = lines.iter().flat_map(|line| &line.3);
+            runs.flat_map(|run| &run.glyphs).filter(|glyph| glyph.ch != ' ')
+        };
+        let mut away: Vec<f32> = lines
+            .iter()
+            .map(|line| (line.1 - x).max(x - line.2).max(0.0))
+            .collect();
+        away.sort_by(f32::total_cmp);
+        let x0 = lines.iter().map(|line| line.1).fold(f32::MAX, f32::min);
+        let x1 = lines.iter().map(|line| line.2).fold(0.0, f32::max);
+        // A line whose end is far from the gutter may be short; one that begins far from it is not its.
+        let near = || {
+            let own = |line: &&(f32, f32, f32, Vec<&Run>)| line.1 < x || line.1 - x < 4.0 * body;
+            lines.iter().filter(own).map(|line| line.0)
+        };
         Some(Side {
-            lines: heights.len(),
+            top: near().reduce(f32::min)?,
+            bottom: near().reduce(f32::max)?,
+            lines: lines.len(),
             chars: glyphs().count(),
             letters: glyphs().filter(|glyph| glyph.ch.is_alphabetic()).count(),
-            y0: *heights.first()?,
-            y1: *heights.last()?,
+            y0: lines.iter().map(|line| line.0).reduce(f32::min)?,
+            y1: lines.iter().map(|line| line.0).reduce(f32::max)?,
             width: x1 - x0,
+            away: *away.get(away.len() / 4)?,
             body,
         })
     }
@@ -216,6 +261,10 @@ impl Side {
             && self.letters as f32 >= 0.6 * self.chars as f32
             && self.width >= MIN_COLUMN * self.body
     }
+}
+
+fn distance(run: &Run, x: f32) -> f32 {
+    (run.x0 - x).max(x - run.x1)
 }
 
 /// `runs` parted into columns in reading order.

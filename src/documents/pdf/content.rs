@@ -88,6 +88,7 @@ impl<'a> Interpreter<'a> {
             path: Path::default(),
             marks: Vec::new(),
             sideways: [Vec::new(), Vec::new()],
+            uprights: Vec::new(),
         };
         run.operations(source.typed_operations(), source.resources(), 0);
         run.finish()
@@ -152,6 +153,8 @@ struct Run<'i, 'a> {
     marks: Vec<Mark>,
     /// Glyphs of text that runs upwards and downwards, already turned.
     sideways: [Vec<Glyph>; 2],
+    /// Vertical lines: the rules of a page that is turned.
+    uprights: Vec<Rect>,
 }
 
 impl<'a> Run<'_, 'a> {
@@ -515,7 +518,8 @@ impl<'a> Run<'_, 'a> {
         }
         if stroke {
             for (from, to) in path.segments {
-                if (from.y - to.y).abs() < 1.0 && thick <= MAX_RULE {
+                let straight = (from.y - to.y).abs() < 1.0 || (from.x - to.x).abs() < 1.0;
+                if straight && thick <= MAX_RULE {
                     self.area(rect(from, to));
                 }
             }
@@ -534,6 +538,10 @@ impl<'a> Run<'_, 'a> {
         if area.height() <= MAX_RULE as f32 {
             if area.width() > 10.0 && self.page.rules.len() < MAX_SHAPES {
                 self.page.rules.push(area);
+            }
+        } else if area.width() <= MAX_RULE as f32 {
+            if area.height() > 10.0 && self.uprights.len() < MAX_SHAPES {
+                self.uprights.push(area);
             }
         } else if area.width() > 20.0
             && area.height() > 8.0
@@ -557,8 +565,9 @@ impl<'a> Run<'_, 'a> {
         Page {
             width: height,
             height: width,
+            turned: true,
             glyphs: std::mem::take(&mut self.sideways[turned]),
-            rules: Vec::new(),
+            rules: self.uprights.iter().map(turn).collect(),
             boxes: self.page.boxes.iter().map(turn).collect(),
             images: self.page.images.iter().map(turn).collect(),
         }

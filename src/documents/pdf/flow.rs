@@ -1,7 +1,7 @@
 //! Lines to pieces in reading order: headings, paragraphs, items, tables, captions, notes.
 
-use super::body::{Usual, quarter};
-use super::captions::{self, Kind};
+use super::body::Usual;
+use super::captions;
 use super::headings;
 use super::join::{self, Vocabulary};
 use super::lines::{Line, joined};
@@ -18,6 +18,8 @@ pub(super) struct Look {
     pub bold: bool,
     pub caps: bool,
     pub upright: bool,
+    /// Its typeface, where that is not the prose's.
+    pub face: Option<u16>,
     /// Begins its paragraph's first line.
     pub run_in: bool,
 }
@@ -67,15 +69,20 @@ pub(super) fn pieces(
             labels[index] = Label::Table(number);
         }
     }
+    for (line, label) in lines.iter().zip(&mut labels) {
+        if is_contents(line) {
+            *label = Label::Skip;
+        }
+    }
     label_captions(lines, usual, &mut labels);
     label_notes(lines, usual, &mut labels);
-    skip_fragments(lines, usual, &mut labels);
     for index in 0..lines.len() {
-        let is_open = |at: usize| matches!(labels[at], Label::Text | Label::Heading);
-        if labels[index] == Label::Text && headings::is_heading(lines, index, usual, &is_open) {
+        let is_head = |at: usize| labels[at] == Label::Heading;
+        if labels[index] == Label::Text && headings::is_heading(lines, index, usual, &is_head) {
             labels[index] = Label::Heading;
         }
     }
+    skip_fragments(lines, usual, &mut labels);
     let mut flow = Flow {
         lines,
         usual,
@@ -121,6 +128,13 @@ pub(super) fn pieces(
     }
     flow.close();
     flow.pieces
+}
+
+/// A line of a table of contents: dots lead to its page.
+fn is_contents(line: &Line) -> bool {
+    let text = line.text();
+    let ends = text.ends_with(|ch: char| ch.is_ascii_digit() || ch == '.');
+    ends && (text.contains(". . . .") || text.contains("....") || text.contains("……"))
 }
 
 fn label_captions(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
@@ -302,14 +316,10 @@ impl Flow<'_> {
 
     fn paragraph(&mut self, page: u32, mut lines: Vec<Line>) {
         let size = lines[0].size;
-        if let Some((head, look)) = headings::run_in(&lines, self.usual) {
-            let words = head.len();
-            let text = headings::clean(&joined(&head));
+        if let Some((length, look)) = headings::run_in(&lines, self.usual) {
+            let head = take_words(&mut lines, length);
+            let text = headings::clean(&join::lines(&head, self.vocabulary));
             self.push(page, size, Content::Heading { text, look });
-            lines[0].words.drain(..words);
-            if lines[0].words.is_empty() {
-                lines.remove(0);
-            }
         }
         let texts: Vec<String> = lines.iter().map(Line::text).collect();
         let text = join::lines(&texts, self.vocabulary);
@@ -375,18 +385,18 @@ impl Flow<'_> {
     }
 }
 
-/// The kind of caption that `text` is, as far as its first word tells.
-pub(super) fn is_figure(line: &Line, usual: &Usual) -> bool {
-    captions::kind(line, None, usual) == Some(Kind::Figure)
-}
-
-/// The look of plain text of `size`.
-pub(super) fn plain_look(size: f32) -> Look {
-    Look {
-        size: quarter(size),
-        bold: false,
-        caps: false,
-        upright: true,
-        run_in: false,
+/// Takes the first `length` words out of `lines`, a text for each line.
+fn take_words(lines: &mut Vec<Line>, length: usize) -> Vec<String> {
+    let mut left = length;
+    let mut texts = Vec::new();
+    while left > 0 && !lines.is_empty() {
+        let count = left.min(lines[0].words.len());
+        let words: Vec<_> = lines[0].words.drain(..count).collect();
+        texts.push(joined(&words));
+        left -= count;
+        if lines[0].words.is_empty() {
+            lines.remove(0);
+        }
     }
+    texts
 }

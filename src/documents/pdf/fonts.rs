@@ -49,6 +49,7 @@ impl Faces {
                 face: u16::try_from(self.known.len() + 1).unwrap_or(u16::MAX),
                 bold: is_bold(name)
                     || number("FontWeight").is_some_and(|weight| weight >= 600.0)
+                    || number("StemV").is_some_and(|stem| (115.0..400.0).contains(&stem))
                     || flags & (1 << 18) != 0,
                 italic: is_italic(name)
                     || number("ItalicAngle").is_some_and(|angle| angle != 0.0)

@@ -54,7 +54,7 @@ pub(super) fn rows(runs: &[Run], page_height: f32) -> Vec<Row> {
 /// What repeats over the pages of a document.
 #[derive(Debug, Default)]
 pub(super) struct Furniture {
-    /// How often a text stands at a height (in tens of points), by page parity.
+    /// How often a text stands at a height, in steps of four points.
     seen: HashMap<(String, i32), u32>,
     pages: u32,
 }
@@ -63,13 +63,13 @@ impl Furniture {
     pub fn add_page(&mut self, rows: &[Row]) {
         self.pages += 1;
         for row in rows {
-            *self.seen.entry((shape(&row.text), height(row))).or_default() += 1;
+            *self.seen.entry((shape(row), height(row))).or_default() += 1;
         }
     }
 
     /// Whether `row` is furniture.
     pub fn is(&self, row: &Row) -> bool {
-        let shape = shape(&row.text);
+        let shape = shape(row);
         if is_page_number(&shape) && !(0.1..=0.9).contains(&row.place) {
             return true;
         }
@@ -86,13 +86,13 @@ impl Furniture {
 }
 
 fn height(row: &Row) -> i32 {
-    (row.y / 10.0).round() as i32
+    (row.y / 4.0).round() as i32
 }
 
-/// `text` with every number as `#`, without spaces and case.
-fn shape(text: &str) -> String {
+/// The text of `row` with every number as `#`, without spaces and case.
+fn shape(row: &Row) -> String {
     let mut shape = String::new();
-    for ch in text.chars().filter(|ch| !ch.is_whitespace()) {
+    for ch in row.text.chars().filter(|ch| !ch.is_whitespace()) {
         if !ch.is_ascii_digit() {
             shape.extend(ch.to_lowercase());
         } else if !shape.ends_with('#') {

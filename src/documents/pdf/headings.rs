@@ -13,7 +13,10 @@ use super::lists;
 const MAX_WORDS: usize = 28;
 
 /// Most lines of a heading.
-const MAX_LINES: usize = 4;
+const MAX_LINES: usize = 6;
+
+/// More lines of one look in a row than this are a paragraph set apart.
+const MAX_BLOCK: usize = 3;
 
 /// Most words of a heading at the start of a paragraph.
 const MAX_RUN_IN: usize = 14;
@@ -53,6 +56,7 @@ pub(super) fn look(line: &Line, usual: &Usual) -> Look {
         bold: line.share(|word| usual.is_bold(word)) > 0.6,
         caps: is_caps(&line.text()),
         upright: line.share(|word| word.style.italic) < 0.6,
+        face: Some(main_face(line)).filter(|face| *face != usual.face),
         run_in: false,
     }
 }
@@ -63,17 +67,17 @@ fn is_caps(text: &str) -> bool {
     letters().count() >= 4 && upper as f32 >= 0.85 * letters().count() as f32
 }
 
-/// Whether the line `at` is a heading or the next line of one; `is_open` tells which lines are text.
+/// Whether the line `at` is a heading or the next line of one; `is_head` tells which before it are.
 pub(super) fn is_heading(
     lines: &[Line],
     at: usize,
     usual: &Usual,
-    is_open: &dyn Fn(usize) -> bool,
+    is_head: &dyn Fn(usize) -> bool,
 ) -> bool {
     let line = &lines[at];
     let text = line.text();
     let words = line.words.len();
-    if line.letters() < 3 || words > MAX_WORDS || line.size < 0.9 * usual.size {
+    if line.letters() < 3 || words > MAX_WORDS || line.size < 0.7 * usual.size {
         return false;
     }
     let first = &line.words[0].text;
@@ -87,25 +91,37 @@ pub(super) fn is_heading(
     let starts = first.starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit() || ch == '(' || ch == '“');
     let ends_sentence = text.ends_with('.') && words > 4 && !numbered;
     let strong = larger || look.bold;
+    if line.size < 0.93 * usual.size && !(look.bold && heads_prose(lines, at, usual)) {
+        return false;
+    }
+    let plain = !strong && !look.caps && look.upright && !face;
+    let block = if plain { 1 } else { block(lines, at, usual) };
+    if block > 2 * MAX_BLOCK || !larger && block > MAX_BLOCK {
+        return false;
+    }
+    let next = lines.get(at + 1).filter(|next| next.column == line.column);
+    if !larger && next.is_some_and(|next| runs_on(line, next)) {
+        return false;
+    }
     if strong {
         return !(ends_sentence && !larger) && (starts || continues(lines, at, usual));
     }
     if !starts && !continues(lines, at, usual) || ends_sentence {
         return false;
     }
+    if continues(lines, at, usual) && is_head(at - 1) && (!plain || words <= 6) {
+        return !plain;
+    }
     let before = at.checked_sub(1).filter(|before| lines[*before].column == line.column);
     let above = before.map_or(f32::MAX, |before| line.y - lines[before].y);
-    let next = lines.get(at + 1).filter(|next| next.column == line.column);
     let below = next.map_or(f32::MAX, |next| next.y - line.y);
-    let gap = 1.25 * usual.leading;
     let short = next.is_some_and(|next| is_deliberate_break(line, next))
         || line.x1 - line.x0 < 0.8 * (line.right - line.left);
-    let after_heading = before.is_some_and(|before| !is_open(before))
-        || before.is_some_and(|before| is_marked(&lines[before], usual));
-    let top = before.is_none() || above > gap || after_heading;
-    let marked = look.caps || !look.upright || face;
-    if marked && short && (top || numbered) && words <= 20 {
-        return true;
+    let after_heading = before.is_some_and(is_head);
+    let top = before.is_none() || above > 1.25 * usual.leading || after_heading;
+    if !plain && top {
+        // Something other than the same look must follow, or the page ends.
+        return next.is_none_or(|next| !is_split_sentence(line, next));
     }
     if numbered && short && top {
         return true;
@@ -121,8 +137,58 @@ pub(super) fn is_heading(
         && line.share(|word| word.raised) < 0.01
 }
 
-fn is_marked(line: &Line, usual: &Usual) -> bool {
-    line.size > 1.07 * usual.size || line.share(|word| usual.is_bold(word)) > 0.6
+/// Whether the heading ends within the next line, where its paragraph begins.
+fn runs_on(line: &Line, next: &Line) -> bool {
+    let (Some(last), Some(first)) = (line.words.last(), next.words.first()) else {
+        return false;
+    };
+    last.style == first.style
+        && next.share(|word| word.style == first.style) < 0.9
+        && next.y - line.y < 1.4 * line.size
+        && !is_deliberate_break(line, next)
+}
+
+/// Whether a sentence begun in another typeface goes on in the next line.
+fn is_split_sentence(line: &Line, next: &Line) -> bool {
+    !is_deliberate_break(line, next) && next.text().starts_with(char::is_lowercase)
+        && main_face(line) != main_face(next)
+}
+
+/// Whether prose follows in the same column.
+fn heads_prose(lines: &[Line], at: usize, usual: &Usual) -> bool {
+    let column = lines[at].column;
+    lines[at + 1..]
+        .iter()
+        .take(2)
+        .take_while(|next| next.column == column)
+        .any(|next| {
+            next.size > 0.95 * lines[at].size
+                && next.letters() >= 20
+                && next.share(|word| usual.is_bold(word)) < 0.5
+                && next.x1 - next.x0 > 0.5 * (next.right - next.left)
+                && next.y - lines[at].y < 3.5 * usual.leading
+        })
+}
+
+/// How many lines of one look stand around the line `at`.
+fn block(lines: &[Line], at: usize, usual: &Usual) -> usize {
+    let alike = |one: &Line, other: &Line| {
+        one.column == other.column
+            && (other.size / one.size - 1.0).abs() < 0.03
+            && other.y - one.y < 2.2 * usual.leading.max(1.15 * one.size)
+            && look(one, usual) == look(other, usual)
+            && main_face(one) == main_face(other)
+    };
+    let above = (1..=at).rev().take_while(|at| alike(&lines[at - 1], &lines[*at])).count();
+    let below = (at + 1..lines.len()).take_while(|at| alike(&lines[at - 1], &lines[*at])).count();
+    above + 1 + below
+}
+
+/// The typeface of most words.
+fn main_face(line: &Line) -> u16 {
+    let faces = || line.words.iter().map(|word| word.style.face);
+    let count = |face: u16| faces().filter(|other| *other == face).count();
+    faces().max_by_key(|face| (count(*face), *face)).unwrap_or_default()
 }
 
 /// Whether the line `at` goes on with the heading before it.
@@ -136,7 +202,7 @@ fn belongs(before: &Line, line: &Line, usual: &Usual) -> bool {
     before.column == line.column
         && (one.size - other.size).abs() <= 1
         && one.bold == other.bold
-        && one.upright == other.upright
+        && (one.upright == other.upright || line.size > 1.2 * usual.size)
         && one.caps == other.caps
         && line.y - before.y < 1.5 * line.size.max(before.size)
 }
@@ -173,48 +239,54 @@ fn is_centred(line: &Line) -> bool {
     left > line.size && (left - right).abs() < 2.0 * line.size
 }
 
-/// The words of a heading that opens the first of `lines` and differs from what follows.
-pub(super) fn run_in(lines: &[Line], usual: &Usual) -> Option<(Vec<Word>, Look)> {
+/// How many words of `lines`, counted through, are a heading that differs from what follows.
+pub(super) fn run_in(lines: &[Line], usual: &Usual) -> Option<(usize, Look)> {
     let first = lines.first()?;
-    let bold = |word: &Word| usual.is_bold(word);
-    let italic = |word: &Word| word.style.italic;
-    let all: Vec<&Word> = lines.iter().flat_map(|line| &line.words).collect();
+    let all: Vec<Word> = lines.iter().take(3).flat_map(|line| line.words.clone()).collect();
     if lists::is_bullet(&first.words.first()?.text) {
         return None;
     }
+    let numbers = usize::from(is_number(&all[0].text));
     let count = |is: &dyn Fn(&Word) -> bool| {
-        let numbers = usize::from(is_number(&first.words[0].text));
-        numbers + first.words[numbers..].iter().take_while(|word| is(word)).count()
+        numbers + all[numbers..].iter().take_while(|word| is(word)).count()
     };
-    let (by_bold, by_italic) = (count(&bold), count(&italic));
-    let is_bold = by_bold > 0 && by_bold >= by_italic && first.words.iter().take(by_bold).any(bold);
-    let length = if is_bold { by_bold } else { by_italic };
-    if length == 0 || length > MAX_RUN_IN || length >= all.len() {
+    let (bold, italic) = (count(&|word| usual.is_bold(word)), count(&|word| word.style.italic));
+    // Some files name their faces by numbers: then only the change of face tells.
+    let face = count(&|word| word.style.face == all[numbers.min(all.len() - 1)].style.face);
+    let is_bold = bold > numbers && bold >= italic;
+    let length = match bold.max(italic) {
+        0 if all[0].style.face != usual.face => face,
+        length => length,
+    };
+    if length <= numbers || length > MAX_RUN_IN || length >= all.len() {
         return None;
     }
-    let head = &first.words[..length];
-    let text = joined(head);
-    let rest: String = joined(&all[length..].iter().map(|word| (*word).clone()).collect::<Vec<_>>());
+    let (text, rest) = (joined(&all[..length]), joined(&all[length..]));
     let numbered = depth(&text).is_some();
     let closed = text.ends_with(['.', ':']) || rest.starts_with(':');
-    let letters = text.chars().filter(|ch| ch.is_alphabetic()).count();
-    let enough = rest.split(' ').count() >= 12;
-    let goes_on = rest.trim_start_matches([':', '-', '–', ' ', '.']).starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit());
-    let is = letters >= 4
-        && text.starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit())
-        && enough
-        && goes_on
-        && if is_bold { closed || numbered } else { numbered && text.len() > 6 || closed && length >= 2 };
-    is.then(|| {
-        let look = Look {
+    let starts = |text: &str| text.starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit());
+    let known = matches!(
+        &*text.to_lowercase(),
+        "abstract" | "summary" | "acknowledgments" | "acknowledgements" | "acknowledgment" | "funding"
+            | "conflict of interest" | "conflicts of interest" | "competing interests" | "open access"
+    );
+    let closed = closed || known;
+    let is = text.chars().filter(|ch| ch.is_alphabetic()).count() >= 4
+        && starts(&text)
+        && all.len() - length >= 10
+        && starts(rest.trim_start_matches([':', '-', '–', '—', ' ', '.']))
+        && (closed && (is_bold || length >= 2) || numbered || known);
+    is.then_some((
+        length,
+        Look {
             size: quarter(first.size),
             bold: is_bold,
             caps: false,
             upright: is_bold,
+            face: None,
             run_in: true,
-        };
-        (head.to_vec(), look)
-    })
+        },
+    ))
 }
 
 /// Whether `line` begins with the mark of a note.

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 pub(super) struct Vocabulary(HashMap<String, u32>);
 
 impl Vocabulary {
-    /// Adds the words of a line, save the last, which may be broken.
-    pub fn add_line(&mut self, text: &str) {
-        let mut words: Vec<&str> = text.split(' ').collect();
+    /// Adds the words of a line, save those that may be broken: the last, and the first after a hyphen.
+    pub fn add_line(&mut self, text: &str, after_hyphen: bool) {
+        let mut words: Vec<&str> = text.split(' ').skip(usize::from(after_hyphen)).collect();
         words.pop();
         for word in words {
             let bare = bare(word);
@@ -71,6 +71,14 @@ fn is_link(out: &str) -> bool {
     (last.contains("://") || last.starts_with("www.")) && last.ends_with(['/', '.', '_', '=', '-'])
 }
 
+/// Words that seldom stand second but after a hyphen.
+const SECOND_HALVES: [&str; 40] = [
+    "induced", "based", "related", "specific", "dependent", "treated", "free", "like", "derived", "resistant",
+    "tolerant", "producing", "term", "scale", "fed", "rich", "made", "year", "old", "yielding", "spectrum", "growing",
+    "mediated", "associated", "quality", "sized", "borne", "infected", "promoting", "linked", "throughput", "level",
+    "wide", "season", "maturing", "flowering", "scavenging", "economic", "economically", "friendly",
+];
+
 /// Whether the hyphen between `head` and `tail` belongs to the word.
 fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     let starts = tail.chars().next().unwrap_or(' ');
@@ -87,6 +95,9 @@ fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     let whole = vocabulary.count(&format!("{head}{tail}"));
     if hyphenated != whole {
         return hyphenated > whole;
+    }
+    if SECOND_HALVES.contains(&&*tail.to_lowercase()) {
+        return true;
     }
     let part = head.rsplit('-').next().unwrap_or(head);
     // Both halves are words of this document: more likely a compound than a broken word.
@@ -111,7 +122,7 @@ mod tests {
 
     fn join(texts: &[&str], known: &str) -> String {
         let mut vocabulary = Vocabulary::default();
-        vocabulary.add_line(&format!("{known} ."));
+        vocabulary.add_line(&format!("{known} ."), false);
         lines(texts, &vocabulary)
     }
 

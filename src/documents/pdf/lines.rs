@@ -7,8 +7,11 @@ use super::page::{Glyph, Style};
 /// A gap wider than this many ems ends a run.
 const RUN_GAP: f32 = 0.6;
 
-/// A gap wider than this many ems, over the text's own tracking, is a space.
-const WORD_GAP: f32 = 0.16;
+/// A gap wider than this many ems is a space.
+const WORD_GAP: f32 = 0.13;
+
+/// The same on lines that have spaces of their own.
+const WRITTEN_GAP: f32 = 0.18;
 
 /// Glyphs that were drawn one after the other on one base line, without a wide gap.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,23 +199,29 @@ pub(super) fn lines(mut runs: Vec<Run>) -> Vec<Line> {
 /// One line of `runs`, of which the first is the widest.
 fn line(mut runs: Vec<Run>) -> Line {
     let (y, size) = (runs[0].y, runs[0].size);
-    let tracking = tracking(&runs[0].glyphs);
     runs.sort_by(|a, b| a.x0.total_cmp(&b.x0));
     let mut glyphs: Vec<Glyph> = runs.into_iter().flat_map(|run| run.glyphs).collect();
     glyphs.sort_by(|a, b| a.x0.total_cmp(&b.x0));
+    let tracked = tracked(&glyphs);
+    // Where spaces are written out, a gap is more likely loose setting.
+    let spaces = glyphs.iter().filter(|glyph| glyph.ch == ' ').count();
+    let gap = if spaces >= 2 { WRITTEN_GAP } else { WORD_GAP };
     let mut words: Vec<Word> = Vec::new();
     let mut spaced = true;
-    for glyph in glyphs {
+    for (glyph, tracked) in glyphs.into_iter().zip(tracked) {
         if glyph.ch == ' ' {
             spaced = true;
+            continue;
+        }
+        // A soft hyphen behind a hard one (InDesign) would hide it.
+        if glyph.ch == '\u{ad}' && words.last().is_some_and(|word| word.text.ends_with('-')) {
             continue;
         }
         let raised = glyph.size < 0.85 * size && glyph.y < y - 0.15 * size;
         let near = words
             .last()
-            .is_some_and(|word| glyph.x0 - word.x1 < WORD_GAP * size.min(glyph.size * 1.4) + tracking);
-        // A space that is drawn without room for it parts nothing (text under pictures of words).
-        let glued = near && !spaced;
+            .is_some_and(|word| glyph.x0 - word.x1 < gap * size.min(glyph.size * 1.4));
+        let glued = (near || tracked) && !spaced;
         match words.last_mut() {
             Some(word) if glued && word.style == glyph.style && word.raised == raised => {
                 word.text.push(glyph.ch);
@@ -240,18 +249,26 @@ fn line(mut runs: Vec<Run>) -> Line {
     }
 }
 
-/// How far apart the letters of a word stand: nearly nothing, save in spaced-out headings.
-fn tracking(glyphs: &[Glyph]) -> f32 {
-    let mut gaps: Vec<f32> = glyphs
-        .windows(2)
-        .filter(|pair| pair[0].ch != ' ' && pair[1].ch != ' ')
-        .map(|pair| pair[1].x0 - pair[0].x1)
-        .collect();
-    if gaps.len() < 4 {
-        return 0.0;
+/// Which glyphs stand as far from the one before as their neighbours do: spaced-out letters of a word.
+fn tracked(glyphs: &[Glyph]) -> Vec<bool> {
+    let mut tracked = vec![false; glyphs.len()];
+    let gap = |at: usize| (glyphs[at].x0 - glyphs[at - 1].x1) / glyphs[at].size;
+    let is_gap = |at: usize| {
+        glyphs[at].ch.is_alphabetic()
+            && glyphs[at - 1].ch.is_alphabetic()
+            && (0.06..0.5).contains(&gap(at))
+    };
+    let mut start = 1;
+    while start < glyphs.len() {
+        let end = (start..glyphs.len())
+            .find(|at| !is_gap(*at) || gap(*at) > 1.4 * gap(start) || gap(*at) < 0.7 * gap(start))
+            .unwrap_or(glyphs.len());
+        if end - start >= 3 {
+            tracked[start..end].fill(true);
+        }
+        start = end.max(start + 1);
     }
-    gaps.sort_by(f32::total_cmp);
-    gaps[gaps.len() / 2].max(0.0)
+    tracked
 }
 
 #[cfg(test)]

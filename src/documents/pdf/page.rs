@@ -48,6 +48,8 @@ impl Rect {
 pub(super) struct Page {
     pub width: f32,
     pub height: f32,
+    /// Its text ran sideways: a wide table, as a rule.
+    pub turned: bool,
     /// In the order in which they are drawn.
     pub glyphs: Vec<Glyph>,
     /// Horizontal lines, at most a few points thick.

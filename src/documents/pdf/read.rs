@@ -94,8 +94,10 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
     }
     let usual = Usual::of(&layout.lines, survey.body);
     let mut vocabulary = Vocabulary::default();
-    for line in &layout.lines {
-        vocabulary.add_line(&line.text());
+    let mut broken = false;
+    for text in layout.lines.iter().map(Line::text) {
+        vocabulary.add_line(&text, broken);
+        broken = text.ends_with(['-', '\u{ad}']);
     }
     let pieces = flow::pieces(&layout.lines, &layout.rules, &usual, &vocabulary);
     let structure = structure::build(pieces, &usual);

@@ -53,6 +53,17 @@ fn role(heading: &str) -> Role {
     }
 }
 
+/// What stands after an article's own text.
+fn is_back(heading: &str) -> bool {
+    let lower = heading.to_lowercase();
+    [
+        "acknowledg", "funding", "conflict of interest", "conflicts of interest", "competing interest",
+        "open access", "author contribution", "authors contribution", "authors’ contribution", "data availability",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start))
+}
+
 /// Builds the document.
 pub(super) fn build(mut pieces: Vec<Piece>, usual: &Usual) -> Structure {
     let mut structure = Structure::default();
@@ -91,6 +102,7 @@ fn take_title(pieces: &mut Vec<Piece>, structure: &mut Structure, usual: &Usual)
             Content::Heading { text, look }
                 if !look.run_in
                     && role(text) == Role::Other
+                    && !is_label(text)
                     && text.chars().filter(|ch| ch.is_alphabetic()).count() >= 6 =>
             {
                 Some((index, look.size, text.clone()))
@@ -116,6 +128,18 @@ fn take_title(pieces: &mut Vec<Piece>, structure: &mut Structure, usual: &Usual)
         .collect();
     rest.append(pieces);
     *pieces = rest;
+}
+
+/// What publishers print over titles.
+fn is_label(text: &str) -> bool {
+    matches!(
+        &*text.to_lowercase(),
+        "research article" | "original article" | "original research" | "review article" | "review"
+            | "mini review" | "short communication" | "case report" | "open access" | "article"
+            | "research" | "original paper" | "fact sheet" | "factsheet" | "technical note"
+            | "extension bulletin" | "communication" | "letter" | "contents" | "table of contents"
+            | "inhaltsverzeichnis" | "table des matières" | "contenido" | "índice" | "sommaire"
+    )
 }
 
 fn words(piece: &Piece) -> usize {
@@ -219,8 +243,17 @@ impl Levels {
         }
         // The more it stands out, the higher it is; false sorts first.
         looks.sort_by_key(|(look, _)| {
-            (look.run_in, -look.size, !look.bold, !look.caps, !look.upright)
+            (look.run_in, -look.size, !look.bold, !look.caps, !look.upright, look.face.is_none())
         });
+        // Alike but for the face: the one of the main parts first. The sort keeps the order of the rest.
+        let alike = |look: &Look| Look { face: look.face.map(|_| 0), ..*look };
+        for at in 1..looks.len() {
+            let mut at = at;
+            while at > 0 && looks[at].1 && !looks[at - 1].1 && alike(&looks[at].0) == alike(&looks[at - 1].0) {
+                looks.swap(at, at - 1);
+                at -= 1;
+            }
+        }
         let main = looks.iter().rposition(|(look, main)| *main && !look.run_in);
         let mut levels = BTreeMap::new();
         for (index, (look, _)) in looks.iter().enumerate() {
@@ -238,7 +271,7 @@ impl Levels {
         if let Some(depth) = headings::depth(text) {
             return (depth as u8).min(MAX_LEVEL);
         }
-        if role(text) != Role::Other && !look.run_in {
+        if role(text) != Role::Other && !look.run_in || is_back(text) {
             return 1;
         }
         self.0.get(look).copied().unwrap_or(1)
@@ -292,7 +325,7 @@ impl Builder<'_> {
         self.path.push((level, text));
         self.structure.sections.push(Section {
             headings: self.path.iter().map(|(_, text)| text.clone()).collect(),
-            level,
+            level: self.path.len() as u8,
             blocks: Vec::new(),
         });
     }

@@ -164,7 +164,12 @@ fn chain(lines: &[Line], below: &[Rect], from: f32, head: &Line, usual: &Usual) 
                 && line.x0 < rule.x1
                 && line.x1 > rule.x0
         });
-        let prose = between.filter(|line| is_prose(line, usual)).count();
+        let prose = between
+            .map(|line| match captions::kind(line, None, usual) {
+                Some(_) => 2,
+                None => usize::from(is_prose(line, usual)),
+            })
+            .sum::<usize>();
         let far = chain.is_empty() && rule.y0 - from > 4.0 * usual.leading;
         if prose >= 2 || far {
             break;
@@ -202,7 +207,8 @@ fn following(lines: &[Line], start: usize, usual: &Usual) -> Vec<usize> {
     for (index, line) in lines.iter().enumerate().skip(start) {
         let is_cells = line.cells(WIDE_GAP).len() > 1;
         let far = index > start && line.y - lines[index - 1].y > 3.0 * usual.leading;
-        if line.column != column || far || is_prose(line, usual) && !is_cells {
+        let captioned = captions::kind(line, Some(&lines[index - 1]), usual).is_some();
+        if line.column != column || far || captioned || is_prose(line, usual) && !is_cells {
             break;
         }
         tabular += usize::from(is_cells);
@@ -272,6 +278,8 @@ fn bare(lines: &[Line], taken: &[bool], usual: &Usual) -> Vec<Vec<usize>> {
             continue;
         }
         if rows.len() >= 3 {
+            let end = tables.last().and_then(|table: &Vec<usize>| table.last().copied());
+            extend(&mut rows, lines, taken, usual, end);
             tables.push(std::mem::take(&mut rows));
         }
         rows.clear();
@@ -280,6 +288,31 @@ fn bare(lines: &[Line], taken: &[bool], usual: &Usual) -> Vec<Vec<usize>> {
         }
     }
     tables
+}
+
+/// Takes in the lines of a single cell above and below that are set as small as the table.
+fn extend(rows: &mut Vec<usize>, lines: &[Line], taken: &[bool], usual: &Usual, after: Option<usize>) {
+    let belongs = |one: usize, other: usize| {
+        let (line, next) = (&lines[one], &lines[other]);
+        !taken[other]
+            && line.column == next.column
+            && next.size < 0.93 * usual.size
+            && (next.size / line.size - 1.0).abs() < 0.06
+            && (next.y - line.y).abs() < 2.5 * usual.leading
+            && captions::kind(next, None, usual).is_none()
+    };
+    while let Some(last) = rows.last().copied()
+        && last + 1 < lines.len()
+        && belongs(last, last + 1)
+    {
+        rows.push(last + 1);
+    }
+    while let Some(first) = rows.first().copied()
+        && first > after.map_or(0, |after| after + 1)
+        && belongs(first, first - 1)
+    {
+        rows.insert(0, first - 1);
+    }
 }
 
 fn is_row(line: &Line) -> bool {
