@@ -2,7 +2,7 @@
 
 use crate::types::Place;
 
-/// `Iowa, US` (narrowest first, as answers show it) or a JSON place.
+/// `Iowa, US` (narrowest first, as answers show it), `US/Iowa` or a JSON place.
 ///
 /// # Errors
 /// Broken JSON, or more than three levels.
@@ -10,17 +10,7 @@ pub fn parse(text: &str) -> Result<Place, String> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).map_err(|error| error.to_string());
     }
-    let mut levels = text.split(',').map(str::trim).rev();
-    let mut next = || levels.next().filter(|level| !level.is_empty());
-    let place = Place {
-        country: next().map(str::to_owned),
-        region: next().map(str::to_owned),
-        district: next().map(str::to_owned),
-    };
-    match next() {
-        Some(_) => Err("write `District, Region, Country`, `Region, Country` or `Country`".into()),
-        None => Ok(place),
-    }
+    Place::parse(text)
 }
 
 #[cfg(test)]

@@ -52,6 +52,34 @@ pub enum DocumentError {
         /// What is wrong and what was expected.
         reason: String,
     },
+    /// The file is not what its name promises.
+    #[error("{path}: cannot be read as {format}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should be, for example `JATS XML`.
+        format: &'static str,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// One line of a file with a document a line is broken; the other lines are read.
+    #[error("{path}, line {line}: {reason}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// The `tags.toml` of a folder is broken.
+    #[error("{path}: the folder's tags cannot be read: {reason}")]
+    FolderTags {
+        /// The `tags.toml`.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        reason: String,
+    },
     /// There is no text in it.
     #[error(
         "{path}: no text to answer from; a document needs at least one paragraph, list or table"
@@ -61,7 +89,9 @@ pub enum DocumentError {
         path: PathBuf,
     },
     /// The id cannot name a document.
-    #[error("{path}: the id {id:?} {reason}; set a short `id` in the front matter")]
+    #[error(
+        "{path}: the id {id:?} {reason}; give it a short `id`, in the front matter or as the format has it"
+    )]
     BadId {
         /// The file.
         path: PathBuf,

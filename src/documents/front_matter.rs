@@ -4,44 +4,63 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::DocumentError;
+use super::{DocumentError, Metadata};
 use crate::types::Place;
 
 /// Most bytes of front matter: YAML can be made slow, so little of it is read.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// What front matter may say; keys that are not known are left alone, other tools have their own.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct FrontMatter {
-    pub id: Option<String>,
-    pub title: Option<String>,
-    pub place: Place,
+struct FrontMatter {
+    id: Option<String>,
+    title: Option<String>,
+    #[serde(rename = "author", alias = "authors")]
+    authors: Words,
+    place: Place,
     #[serde(rename = "crop", alias = "crops")]
-    pub crops: Words,
+    crops: Words,
     #[serde(rename = "topic", alias = "topics")]
-    pub topics: Words,
-    pub date: Option<String>,
-    pub source: Option<String>,
+    topics: Words,
+    date: Option<String>,
+    source: Option<String>,
     #[serde(alias = "license")]
-    pub licence: Option<String>,
+    licence: Option<String>,
+    #[serde(alias = "lang")]
+    language: Option<String>,
+}
+
+impl From<FrontMatter> for Metadata {
+    fn from(matter: FrontMatter) -> Self {
+        Metadata {
+            id: matter.id,
+            title: matter.title,
+            authors: matter.authors.0,
+            date: matter.date,
+            source: matter.source,
+            licence: matter.licence,
+            language: matter.language,
+            place: matter.place,
+            crops: matter.crops.0,
+            topics: matter.topics.0,
+            pages: None,
+        }
+    }
 }
 
 /// Splits `text` into its front matter (the default where there is none) and the rest.
 ///
 /// # Errors
 /// The block is not closed, too long, no YAML, or has a wrongly typed key; with the line in the file.
-pub(super) fn split<'a>(
-    path: &Path,
-    text: &'a str,
-) -> Result<(FrontMatter, &'a str), DocumentError> {
+pub(super) fn split<'a>(path: &Path, text: &'a str) -> Result<(Metadata, &'a str), DocumentError> {
     let broken = |line, reason: String| DocumentError::FrontMatter {
         path: path.to_owned(),
         line,
         reason,
     };
     let Some(inner) = after_fence(text) else {
-        return Ok((FrontMatter::default(), text));
+        return Ok((Metadata::default(), text));
     };
     let (yaml, rest) = until_fence(inner).ok_or_else(|| {
         broken(
@@ -56,9 +75,9 @@ pub(super) fn split<'a>(
         ));
     }
     if yaml.trim().is_empty() {
-        return Ok((FrontMatter::default(), rest));
+        return Ok((Metadata::default(), rest));
     }
-    let matter = serde_yaml_ng::from_str(yaml).map_err(|error| {
+    let matter: FrontMatter = serde_yaml_ng::from_str(yaml).map_err(|error| {
         broken(
             line_of(&error, yaml),
             format!(
@@ -66,7 +85,7 @@ pub(super) fn split<'a>(
             ),
         )
     })?;
-    Ok((matter, rest))
+    Ok((matter.into(), rest))
 }
 
 /// The text after an opening fence, which must be the very first line.
@@ -101,7 +120,7 @@ fn line_of(error: &serde_yaml_ng::Error, yaml: &str) -> usize {
 
 /// A word or a list of words.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Words(pub Vec<String>);
+struct Words(Vec<String>);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -140,20 +159,22 @@ impl<'de> serde::de::Visitor<'de> for WordsVisitor {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<(FrontMatter, &str), DocumentError> {
+    fn parse(text: &str) -> Result<(Metadata, &str), DocumentError> {
         split(Path::new("a.md"), text)
     }
 
     #[test]
     fn every_key_is_read_and_unknown_ones_are_left_alone() {
         let (matter, rest) = parse(
-            "---\ntitle: Planting\nplace: {country: US, region: Iowa}\ncrop: [maize, corn]\ntopic: planting\ndate: 2026-11-22\nlayout: page\nlicense: CC0\n---\nBody",
+            "---\ntitle: Planting\nplace: {country: US, region: Iowa}\ncrop: [maize, corn]\nauthor: A. Grower\nlang: en\ntopic: planting\ndate: 2026-11-22\nlayout: page\nlicense: CC0\n---\nBody",
         )
         .expect("valid");
         assert_eq!(matter.title.as_deref(), Some("Planting"));
         assert_eq!(matter.place, Place::new("US", "Iowa"));
-        assert_eq!(matter.crops.0, ["maize", "corn"]);
-        assert_eq!(matter.topics.0, ["planting"]);
+        assert_eq!(matter.crops, ["maize", "corn"]);
+        assert_eq!(matter.topics, ["planting"]);
+        assert_eq!(matter.authors, ["A. Grower"]);
+        assert_eq!(matter.language.as_deref(), Some("en"));
         assert_eq!(matter.date.as_deref(), Some("2026-11-22"));
         assert_eq!(matter.licence.as_deref(), Some("CC0"));
         assert_eq!(rest, "Body");
@@ -162,7 +183,7 @@ mod tests {
     #[test]
     fn a_text_without_front_matter_is_left_whole() {
         for text in ["Body\n---\n", "", "----\nx", "-- -\n"] {
-            assert_eq!(parse(text).expect("valid"), (FrontMatter::default(), text));
+            assert_eq!(parse(text).expect("valid"), (Metadata::default(), text));
         }
     }
 

@@ -2,8 +2,9 @@
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
+use super::outline::Outline;
 use super::reader::{Content, Source};
-use super::{Body, DocumentReader, Reference, Section, Table, one_line};
+use super::{Body, DocumentError, DocumentReader, Metadata, Reference, Table, one_line};
 
 /// Reads `.md` and `.markdown` files.
 ///
@@ -17,26 +18,26 @@ impl DocumentReader for MarkdownReader {
         &["md", "markdown"]
     }
 
-    fn read(&self, source: Source<'_>) -> Content {
+    fn read(&self, source: Source<'_>) -> Result<Content, DocumentError> {
+        let (matter, text) = source.text_after_front_matter()?;
         let options = Options::ENABLE_TABLES
             | Options::ENABLE_FOOTNOTES
             | Options::ENABLE_STRIKETHROUGH
             | Options::ENABLE_TASKLISTS;
         let mut builder = Builder::default();
-        for event in Parser::new_ext(source.text, options) {
+        for event in Parser::new_ext(text, options) {
             builder.take(event);
         }
-        builder.finish()
+        Ok(builder.finish(matter))
     }
 }
 
 /// Where running text is heading.
 #[derive(Debug, Default)]
 struct Builder {
-    content: Content,
-    section: Option<Section>,
-    /// Level and text of the headings over the current place.
-    headings: Vec<(u8, String)>,
+    outline: Outline,
+    title: Option<String>,
+    references: Vec<Reference>,
     /// Text of the innermost open block.
     text: String,
     list_depth: usize,
@@ -175,7 +176,7 @@ impl Builder {
     fn end_footnote(&mut self) {
         self.end_paragraph();
         if let Some((label, text)) = self.footnote.take() {
-            self.content.references.push(Reference {
+            self.references.push(Reference {
                 label,
                 text: one_line(&text),
             });
@@ -187,20 +188,17 @@ impl Builder {
         if text.is_empty() || self.footnote.is_some() {
             return;
         }
-        self.end_section();
         let level = level as u8;
-        if level == 1 && self.content.title.is_none() {
-            self.content.title = Some(text.clone());
+        if level == 1 && self.title.is_none() {
+            self.title = Some(text.clone());
         }
-        self.headings.retain(|(above, _)| *above < level);
-        self.headings.push((level, text));
+        self.outline.heading(level, &text);
     }
 
     /// The paragraph right before a table, where it names the table.
     fn caption(&mut self) -> Option<String> {
-        let blocks = &mut self.section.as_mut()?.blocks;
-        match &blocks.last()?.body {
-            Body::Paragraph(text) if names_a_table(text) => match blocks.pop()?.body {
+        match &self.outline.blocks().last()?.body {
+            Body::Paragraph(text) if names_a_table(text) => match self.outline.pop()?.body {
                 Body::Paragraph(text) => Some(text),
                 _ => None,
             },
@@ -213,29 +211,19 @@ impl Builder {
         if self.footnote.is_some() {
             return;
         }
-        let headings = &self.headings;
-        self.section
-            .get_or_insert_with(|| Section {
-                headings: headings.iter().map(|(_, text)| text.clone()).collect(),
-                level: headings.last().map_or(0, |(level, _)| *level),
-                blocks: Vec::new(),
-            })
-            .blocks
-            .push(body.into());
+        self.outline.push(body);
     }
 
-    fn end_section(&mut self) {
-        if let Some(section) = self.section.take()
-            && !section.blocks.is_empty()
-        {
-            self.content.sections.push(section);
-        }
-    }
-
-    fn finish(mut self) -> Content {
+    fn finish(mut self, matter: Metadata) -> Content {
         self.end_paragraph();
-        self.end_section();
-        self.content
+        Content {
+            metadata: matter.or(Metadata {
+                title: self.title,
+                ..Metadata::default()
+            }),
+            sections: self.outline.finish(),
+            references: self.references,
+        }
     }
 }
 
@@ -273,10 +261,11 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Content {
-        MarkdownReader.read(Source {
+        let source = Source {
             path: Path::new("a.md"),
-            text,
-        })
+            bytes: text.as_bytes(),
+        };
+        MarkdownReader.read(source).expect("readable")
     }
 
     fn only_blocks(text: &str) -> Vec<Body> {
@@ -299,7 +288,7 @@ mod tests {
             paths,
             expected.map(|(path, level)| (path.to_owned(), level))
         );
-        assert_eq!(content.title.as_deref(), Some("A"));
+        assert_eq!(content.metadata.title.as_deref(), Some("A"));
     }
 
     #[test]

@@ -1,19 +1,33 @@
 //! Files to documents: sections, tables and references; documents to passages.
 //!
-//! One [`DocumentReader`] a format; what they share (limits, front matter) stands in [`read_bytes`].
+//! One [`DocumentReader`] a format; what they share (limits, titles, tags) stands in [`read_bytes`]. A
+//! file that holds a document a line is read by [`open`], as all others can be.
 //! Nothing here knows of vectors, search or answers, and nothing here writes a file.
 
+mod beir;
+mod collection;
 pub mod crops;
+mod csv;
 mod error;
 mod front_matter;
+mod grid;
+mod html;
 mod markdown;
+mod metadata;
+mod outline;
 mod passages;
 mod plain;
 mod reader;
 mod sentences;
+mod tags;
+mod xml;
 
+pub use collection::{Documents, count, open};
+pub use csv::CsvReader;
 pub use error::DocumentError;
+pub use html::HtmlReader;
 pub use markdown::MarkdownReader;
+pub use metadata::Metadata;
 pub use passages::{Passage, PassageOptions, passages};
 pub use plain::PlainTextReader;
 pub use reader::{
@@ -21,10 +35,12 @@ pub use reader::{
     reader_for,
 };
 pub use sentences::sentences;
+pub use tags::{Origin, Tag, Tags};
+pub use xml::XmlReader;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Digest, Place};
+use crate::types::Digest;
 
 /// A file that was read: what it says, where it holds and what it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,18 +49,20 @@ pub struct Document {
     pub id: String,
     /// Title: of the front matter, else the first heading, else the file's name.
     pub title: String,
-    /// Where it holds; general when the file does not say.
-    pub place: Place,
-    /// Canonical names of the crops that it is about (see [`crops::canonical`]).
-    pub crops: Vec<String>,
-    /// Topics, as written.
-    pub topics: Vec<String>,
+    /// Authors, as written.
+    pub authors: Vec<String>,
+    /// Where it holds and what it is about, each with where that is known from.
+    pub tags: Tags,
     /// Date of the content, as written.
     pub date: Option<String>,
     /// Where the document comes from, as written.
     pub source: Option<String>,
     /// Licence of its text, as written.
     pub licence: Option<String>,
+    /// Language tag, as written.
+    pub language: Option<String>,
+    /// Number of pages, where the format has them.
+    pub pages: Option<u32>,
     /// Its sections in reading order; each has at least one block.
     pub sections: Vec<Section>,
     /// Its footnotes: what its facts rest on. They are shown, never searched.
@@ -56,7 +74,7 @@ pub struct Document {
 /// A headed part of a document, without the parts under deeper headings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Section {
-    /// The headings over it, outermost first; empty before the first heading.
+    /// The headings over it, outermost first, without the document's title; empty before the first.
     pub headings: Vec<String>,
     /// Depth of its heading: 1 is the top, 0 is before the first heading.
     pub level: u8,
@@ -124,4 +142,12 @@ pub struct Reference {
 /// Puts runs of white space into one space and drops those at the ends.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `text`, or its first `most` characters with an ellipsis.
+fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

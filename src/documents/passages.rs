@@ -54,7 +54,12 @@ impl Passage {
 
     /// What is embedded and searched: title and headings, then the text.
     pub fn indexed_text(&self) -> String {
-        let mut out = prefix(&self.title, &self.headings);
+        // An id in the place of a title says nothing.
+        let title = match self.title == self.document {
+            true => "",
+            false => self.title.as_str(),
+        };
+        let mut out = prefix(title, &self.headings);
         out.push('\n');
         out.push_str(&self.text);
         out
@@ -78,6 +83,7 @@ pub fn passages(
         pieces: Vec::new(),
     };
     let mut found = Vec::new();
+    let (place, crops) = (document.tags.place(), document.tags.crops());
     for section in &document.sections {
         cutter.section(section);
         let headings = shortened(document, section, counter);
@@ -86,8 +92,8 @@ pub fn passages(
                 document: document.id.clone(),
                 number: u32::try_from(found.len()).unwrap_or(u32::MAX),
                 title: document.title.clone(),
-                place: document.place.clone(),
-                crops: crops_of(document, &headings, &piece.text),
+                place: place.clone(),
+                crops: crops_of(&crops, &headings, &piece.text),
                 headings: headings.clone(),
                 page: piece.page,
                 text: piece.text,
@@ -101,7 +107,9 @@ pub fn passages(
 fn prefix(title: &str, headings: &[String]) -> String {
     let mut out = title.to_owned();
     for heading in headings.iter().filter(|heading| *heading != title) {
-        out.push_str(" - ");
+        if !out.is_empty() {
+            out.push_str(" - ");
+        }
         out.push_str(heading);
     }
     out
@@ -118,19 +126,15 @@ fn shortened(document: &Document, section: &Section, counter: &dyn TokenCounter)
     headings
 }
 
-fn crops_of(document: &Document, headings: &[String], text: &str) -> Vec<String> {
+/// Those of a document's crops that a passage names, else all of them.
+fn crops_of(crops: &[String], headings: &[String], text: &str) -> Vec<String> {
     let named = crops::named_in(&format!("{} {text}", headings.join(" ")));
-    let own: Vec<String> = document
-        .crops
+    let own: Vec<String> = crops
         .iter()
         .filter(|crop| named.contains(&crop.as_str()))
         .cloned()
         .collect();
-    if own.is_empty() {
-        document.crops.clone()
-    } else {
-        own
-    }
+    if own.is_empty() { crops.to_vec() } else { own }
 }
 
 /// The text of one passage.
@@ -296,10 +300,13 @@ impl Cutter<'_> {
 
     /// Rows of `table`, as many to a passage as fit.
     fn table(&mut self, table: &Table) {
-        let markdown = as_markdown(table);
         // Twice the limit: Markdown spends about half of its tokens on bars and rules.
-        let whole =
-            (self.counter.count(&markdown) <= 2 * self.options.max_tokens).then_some(markdown);
+        let limit = 2 * self.options.max_tokens;
+        let cells = table.header.len() * (table.rows.len() + 1);
+        // A large table is not written out only to be counted: a cell has a token at least.
+        let whole = (cells <= limit)
+            .then(|| as_markdown(table))
+            .filter(|markdown| self.size(markdown) <= limit);
         let rows: Vec<String> = table.rows.iter().map(|row| as_line(table, row)).collect();
         let units = self.units(rows.iter().map(String::as_str), "", "\n");
         let caption = table

@@ -1,7 +1,8 @@
 //! Plain text to sections.
 
+use super::outline::Outline;
 use super::reader::{Content, Source};
-use super::{Block, Body, DocumentReader, Section, one_line};
+use super::{Block, Body, DocumentError, DocumentReader, Metadata, Section, one_line};
 
 /// Longest line, in characters, that may be a heading in capitals.
 const MAX_HEADING_CHARS: usize = 80;
@@ -18,22 +19,25 @@ impl DocumentReader for PlainTextReader {
         &["txt", "text"]
     }
 
-    fn read(&self, source: Source<'_>) -> Content {
-        let mut builder = Builder {
-            page: source.text.contains('\u{c}').then_some(1),
-            ..Builder::default()
+    fn read(&self, source: Source<'_>) -> Result<Content, DocumentError> {
+        let (matter, text) = source.text_after_front_matter()?;
+        let builder = Builder::read(text);
+        let found = Metadata {
+            title: builder.title,
+            pages: builder.page,
+            ..Metadata::default()
         };
-        for (number, page) in source.text.split('\u{c}').enumerate() {
-            if number > 0 {
-                builder.next_page();
-            }
-            for block in blocks(page) {
-                builder.take(&block);
-            }
-        }
-        builder.end_section();
-        builder.content
+        Ok(Content {
+            metadata: matter.or(found),
+            sections: builder.outline.finish(),
+            references: Vec::new(),
+        })
     }
+}
+
+/// The sections of running text that is a part of a file of another format.
+pub(super) fn sections(text: &str) -> Vec<Section> {
+    Builder::read(text).outline.finish()
 }
 
 /// Runs of lines between blank lines.
@@ -52,21 +56,39 @@ fn blocks(page: &str) -> Vec<Vec<&str>> {
 
 #[derive(Debug, Default)]
 struct Builder {
-    content: Content,
-    headings: Vec<(u8, String)>,
+    outline: Outline,
+    title: Option<String>,
     page: Option<u32>,
-    section: Option<Section>,
 }
 
 impl Builder {
-    fn take(&mut self, lines: &[&str]) {
-        match lines {
-            [title, rule, rest @ ..] if underline(rule).is_some() && !is_item(title) => {
-                self.heading(underline(rule).unwrap_or(2), title);
-                if !rest.is_empty() {
-                    self.take(rest);
-                }
+    fn read(text: &str) -> Self {
+        let mut builder = Builder {
+            page: text.contains('\u{c}').then_some(1),
+            ..Builder::default()
+        };
+        for (number, page) in text.split('\u{c}').enumerate() {
+            if number > 0 {
+                builder.next_page();
             }
+            for block in blocks(page) {
+                builder.take(&block);
+            }
+        }
+        builder
+    }
+
+    fn take(&mut self, mut lines: &[&str]) {
+        // A loop: a file may be nothing but underlined lines, and a call for each would end the stack.
+        while let [title, rule, rest @ ..] = lines
+            && let Some(level) = underline(rule)
+            && !is_item(title)
+        {
+            self.heading(level, title);
+            lines = rest;
+        }
+        match lines {
+            [] => {}
             [rule] if underline(rule).is_some() => {}
             [title] if is_capitals(title) => self.heading(2, title),
             _ => self.text(lines),
@@ -74,13 +96,10 @@ impl Builder {
     }
 
     fn heading(&mut self, level: u8, title: &str) {
-        self.end_section();
-        let title = one_line(title);
-        if level == 1 && self.content.title.is_none() {
-            self.content.title = Some(title.clone());
+        if level == 1 && self.title.is_none() {
+            self.title = Some(one_line(title));
         }
-        self.headings.retain(|(above, _)| *above < level);
-        self.headings.push((level, title));
+        self.outline.heading(level, title);
     }
 
     /// Paragraph lines up to the first item, then the items with the lines that continue them.
@@ -105,8 +124,7 @@ impl Builder {
         }
         // A blank line between items does not end the list.
         if paragraph.is_empty()
-            && let Some(section) = &mut self.section
-            && let Some(block) = section.blocks.last_mut()
+            && let Some(block) = self.outline.blocks().last_mut()
             && block.page == self.page
             && let Body::List(before) = &mut block.body
         {
@@ -117,23 +135,12 @@ impl Builder {
     }
 
     fn push(&mut self, body: Body) {
-        let (headings, page) = (&self.headings, self.page);
-        self.section
-            .get_or_insert_with(|| Section {
-                headings: headings.iter().map(|(_, text)| text.clone()).collect(),
-                level: headings.last().map_or(0, |(level, _)| *level),
-                blocks: Vec::new(),
-            })
-            .blocks
-            .push(Block { page, body });
+        let page = self.page;
+        self.outline.push(Block { page, body });
     }
 
     fn next_page(&mut self) {
         self.page = self.page.map(|page| page.saturating_add(1));
-    }
-
-    fn end_section(&mut self) {
-        self.content.sections.extend(self.section.take());
     }
 }
 
@@ -183,10 +190,11 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Content {
-        PlainTextReader.read(Source {
+        let source = Source {
             path: Path::new("a.txt"),
-            text,
-        })
+            bytes: text.as_bytes(),
+        };
+        PlainTextReader.read(source).expect("readable")
     }
 
     #[test]

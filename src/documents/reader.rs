@@ -2,57 +2,108 @@
 
 use std::path::Path;
 
-use super::front_matter::{self, FrontMatter};
-use super::{Document, DocumentError, MarkdownReader, PlainTextReader, Reference, Section, crops};
+use super::outline::MAX_LEVEL;
+use super::tags::Tags;
+use super::{
+    CsvReader, Document, DocumentError, HtmlReader, MarkdownReader, Metadata, PlainTextReader,
+    Reference, Section, XmlReader, clipped, collection, front_matter, one_line,
+};
 use crate::durable::FileError;
 use crate::types::Digest;
 
-/// Largest file that is read: 64 MiB, so that one file cannot exhaust the box's memory.
+/// Largest file that is read whole: 64 MiB, so that one file cannot exhaust the box's memory.
 pub const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Longest id, in bytes: it is part of every key in the store.
 const MAX_ID_BYTES: usize = 512;
 
-/// A file's text, with the front matter taken off.
+/// Longest reference, in characters.
+const MAX_REFERENCE_CHARS: usize = 2_000;
+
+/// A file's bytes, of an allowed size.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// Where the file is, for messages and as a title of last resort.
+    /// Where the file is, for messages.
     pub path: &'a Path,
-    /// The text after the front matter.
-    pub text: &'a str,
+    /// All of it.
+    pub bytes: &'a [u8],
 }
 
-/// What a reader finds in the text.
+impl<'a> Source<'a> {
+    /// The bytes as text, without a byte order mark.
+    ///
+    /// # Errors
+    /// They are not UTF-8; with the line of the first that is not.
+    pub fn text(&self) -> Result<&'a str, DocumentError> {
+        let bytes = self.bytes;
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        std::str::from_utf8(bytes).map_err(|error| {
+            let offset = error.valid_up_to();
+            let lines = bytes[..offset].iter().filter(|byte| **byte == b'\n');
+            DocumentError::NotUtf8 {
+                path: self.path.to_owned(),
+                line: 1 + lines.count(),
+                offset,
+            }
+        })
+    }
+
+    /// As [`Source::text`], with the front matter read and taken off.
+    pub(super) fn text_after_front_matter(&self) -> Result<(Metadata, &'a str), DocumentError> {
+        front_matter::split(self.path, self.text()?)
+    }
+
+    /// The error that the file is no `format`.
+    pub(super) fn malformed(
+        &self,
+        format: &'static str,
+        reason: impl Into<String>,
+    ) -> DocumentError {
+        DocumentError::Malformed {
+            path: self.path.to_owned(),
+            format,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// What a reader finds in a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Content {
-    /// The text's own title, where it has one.
-    pub title: Option<String>,
+    /// What the file says of itself.
+    pub metadata: Metadata,
     /// Sections with at least one block each.
     pub sections: Vec<Section>,
-    /// Footnotes.
+    /// Footnotes and bibliography.
     pub references: Vec<Reference>,
 }
 
-/// Reads one format; knows nothing of files, limits and front matter.
+/// Reads one format from bytes; knows nothing of the file system, tags and the library.
 pub trait DocumentReader: Send + Sync {
     /// Extensions that it reads, lower-case, without the dot.
     fn extensions(&self) -> &'static [&'static str];
 
-    /// The sections and references of `source`; never fails, any text is some document.
-    fn read(&self, source: Source<'_>) -> Content;
+    /// What stands in `source`; no sections where there is no text; blocking.
+    ///
+    /// # Errors
+    /// The bytes are not of the format, or break one of its limits.
+    fn read(&self, source: Source<'_>) -> Result<Content, DocumentError>;
 }
 
-static READERS: [&dyn DocumentReader; 2] = [&MarkdownReader, &PlainTextReader];
+static READERS: [&dyn DocumentReader; 5] = [
+    &MarkdownReader,
+    &PlainTextReader,
+    &HtmlReader,
+    &XmlReader,
+    &CsvReader,
+];
 
 /// The reader for the extension of `path`.
 ///
 /// # Errors
 /// No reader knows the extension.
 pub fn reader_for(path: &Path) -> Result<&'static dyn DocumentReader, DocumentError> {
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
+    let extension = extension(path);
     READERS
         .into_iter()
         .find(|reader| reader.extensions().contains(&extension.as_str()))
@@ -62,18 +113,26 @@ pub fn reader_for(path: &Path) -> Result<&'static dyn DocumentReader, DocumentEr
             known: READERS
                 .iter()
                 .flat_map(|reader| reader.extensions())
+                .chain(collection::EXTENSIONS)
                 .copied()
                 .collect::<Vec<_>>()
                 .join(", "),
         })
 }
 
-/// Whether there is a reader for the extension of `path`.
-pub fn is_supported(path: &Path) -> bool {
-    reader_for(path).is_ok()
+/// The extension of `path`, lower-case.
+pub(super) fn extension(path: &Path) -> String {
+    path.extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
 }
 
-/// Reads the file at `path` as the document `id` (unless its front matter names another); blocking.
+/// Whether `path` is named as a file that can be read.
+pub fn is_supported(path: &Path) -> bool {
+    reader_for(path).is_ok() || collection::is_documents(path)
+}
+
+/// Reads the file at `path`, of one document, as the document `id` (unless it names another); blocking.
 ///
 /// # Errors
 /// See [`DocumentError`]; the size is checked before the file is read.
@@ -92,49 +151,73 @@ pub fn read_file(path: &Path, id: &str) -> Result<Document, DocumentError> {
 pub fn read_bytes(path: &Path, id: &str, bytes: &[u8]) -> Result<Document, DocumentError> {
     let reader = reader_for(path)?;
     check_size(path, bytes.len() as u64)?;
-    let text = utf8(path, bytes)?;
-    let (matter, text) = front_matter::split(path, text)?;
-    let content = reader.read(Source { path, text });
+    let content = reader.read(Source { path, bytes })?;
     if content.sections.is_empty() {
         return Err(DocumentError::Empty {
             path: path.to_owned(),
         });
     }
-    assemble(path, id, matter, content, Digest::of(bytes))
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy());
+    let title = stem.map_or_else(|| id.to_owned(), std::borrow::Cow::into_owned);
+    assemble(
+        path,
+        Names { id, title: &title },
+        content,
+        Digest::of(bytes),
+    )
 }
 
-fn assemble(
+/// What a document is called where it does not say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'a> {
+    pub id: &'a str,
+    pub title: &'a str,
+}
+
+pub(super) fn assemble(
     path: &Path,
-    id: &str,
-    matter: FrontMatter,
+    names: Names<'_>,
     content: Content,
     digest: Digest,
 ) -> Result<Document, DocumentError> {
-    let id = checked_id(path, matter.id.unwrap_or_else(|| id.replace('\\', "/")))?;
-    let file_name = || {
-        path.file_stem()
-            .map_or_else(|| id.clone(), |stem| stem.to_string_lossy().into_owned())
-    };
-    let mut crops: Vec<String> = Vec::new();
-    for crop in matter.crops.0 {
-        let crop = crops::canonical(&crop);
-        if !crops.contains(&crop) {
-            crops.push(crop);
-        }
-    }
+    let metadata = content.metadata.bounded();
+    let tags = Tags::of_metadata(&metadata);
+    let id = metadata.id.unwrap_or_else(|| names.id.replace('\\', "/"));
+    let title = metadata.title.unwrap_or_else(|| one_line(names.title));
     Ok(Document {
-        title: matter.title.or(content.title).unwrap_or_else(file_name),
-        id,
-        place: matter.place,
-        crops,
-        topics: matter.topics.0,
-        date: matter.date,
-        source: matter.source,
-        licence: matter.licence,
-        sections: content.sections,
-        references: content.references,
+        id: checked_id(path, id)?,
+        sections: under(&title, content.sections),
+        title,
+        authors: metadata.authors,
+        tags,
+        date: metadata.date,
+        source: metadata.source,
+        licence: metadata.licence,
+        language: metadata.language,
+        pages: metadata.pages,
+        references: content.references.into_iter().map(bounded).collect(),
         digest,
     })
+}
+
+/// `sections` without the title over them, levels without gaps: one tree for one text in any format.
+fn under(title: &str, mut sections: Vec<Section>) -> Vec<Section> {
+    for section in &mut sections {
+        let repeats = |heading: &String| heading.to_lowercase() == title.to_lowercase();
+        if section.headings.first().is_some_and(repeats) {
+            section.headings.remove(0);
+        }
+        let depth = u8::try_from(section.headings.len());
+        section.level = depth.unwrap_or(MAX_LEVEL).min(MAX_LEVEL);
+    }
+    sections
+}
+
+fn bounded(reference: Reference) -> Reference {
+    Reference {
+        label: clipped(&reference.label, MAX_REFERENCE_CHARS),
+        text: clipped(&reference.text, MAX_REFERENCE_CHARS),
+    }
 }
 
 fn checked_id(path: &Path, id: String) -> Result<String, DocumentError> {
@@ -154,7 +237,7 @@ fn checked_id(path: &Path, id: String) -> Result<String, DocumentError> {
     })
 }
 
-fn check_size(path: &Path, bytes: u64) -> Result<(), DocumentError> {
+pub(super) fn check_size(path: &Path, bytes: u64) -> Result<(), DocumentError> {
     if bytes > MAX_DOCUMENT_BYTES {
         return Err(DocumentError::TooLarge {
             path: path.to_owned(),
@@ -165,116 +248,6 @@ fn check_size(path: &Path, bytes: u64) -> Result<(), DocumentError> {
     Ok(())
 }
 
-fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, DocumentError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|error| {
-        let offset = error.valid_up_to();
-        DocumentError::NotUtf8 {
-            path: path.to_owned(),
-            line: 1 + bytes[..offset]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count(),
-            offset,
-        }
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::Body;
-    use super::*;
-
-    /// What every reader promises; `reader` gets the same text in its own format.
-    fn contract(reader: &dyn DocumentReader, path: &str, text: &str) {
-        let source = |text| Source {
-            path: Path::new(path),
-            text,
-        };
-        let content = reader.read(source(text));
-        let headings: Vec<_> = content.sections.iter().map(Section::heading).collect();
-        assert_eq!(headings, ["Maize", "Depth"], "{path}");
-        assert!(content.sections.iter().all(|s| !s.blocks.is_empty()));
-        assert_eq!(
-            content.sections[1].blocks,
-            [
-                Body::Paragraph("Plant 2.5 cm deep, in two lines.".into()).into(),
-                Body::List(vec!["clay: 3 cm".into(), "sand: 5 cm".into()]).into(),
-            ],
-            "{path}"
-        );
-        assert_eq!(reader.read(source(text)), content, "reading is repeatable");
-        assert_eq!(reader.read(source("")), Content::default());
-        assert!(reader.read(source(" \n\n\t\n")).sections.is_empty());
-        for hostile in [
-            "\u{0}",
-            "#",
-            "====",
-            "- ",
-            "| |",
-            "[^x]",
-            "---",
-            "\u{feff}\r\r\n",
-        ] {
-            let content = reader.read(source(hostile));
-            assert!(content.sections.iter().all(|s| !s.blocks.is_empty()));
-        }
-        let deep = "> ".repeat(5_000) + "text";
-        reader.read(source(&deep));
-    }
-
-    #[test]
-    fn every_reader_keeps_the_contract() {
-        contract(
-            &MarkdownReader,
-            "a.md",
-            "# Maize\n\nAll about maize.\n\n## Depth\n\nPlant 2.5 cm deep,\nin two lines.\n\n- clay: 3 cm\n- sand: 5 cm\n",
-        );
-        contract(
-            &PlainTextReader,
-            "a.txt",
-            "Maize\n=====\n\nAll about maize.\n\nDepth\n-----\n\nPlant 2.5 cm deep,\nin two lines.\n\n- clay: 3 cm\n- sand: 5 cm\n",
-        );
-    }
-
-    #[test]
-    fn a_bad_byte_is_named_with_its_line() {
-        let error = read_bytes(Path::new("a.md"), "a.md", b"# One\ntwo\n\xff").expect_err("bad");
-        assert!(error.to_string().starts_with("a.md, line 3: not UTF-8"));
-    }
-
-    #[test]
-    fn an_unknown_extension_lists_those_that_are_read() {
-        let error = read_bytes(Path::new("a.docx"), "a", b"x").expect_err("unknown");
-        assert!(error.to_string().contains("md, markdown, txt"), "{error}");
-    }
-
-    #[test]
-    fn a_file_without_text_is_refused() {
-        for text in ["", "\n \n", "---\ntitle: A\n---\n", "# Only a heading\n"] {
-            let result = read_bytes(Path::new("a.md"), "a.md", text.as_bytes());
-            assert!(
-                matches!(result, Err(DocumentError::Empty { .. })),
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_file_over_the_limit_is_refused_before_it_is_read() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("a.txt");
-        let file = std::fs::File::create(&path).expect("writable");
-        file.set_len(MAX_DOCUMENT_BYTES + 1).expect("sparse");
-        let error = read_file(&path, "a.txt").expect_err("too large");
-        assert!(matches!(error, DocumentError::TooLarge { .. }));
-    }
-
-    #[test]
-    fn an_id_of_the_front_matter_replaces_the_path() {
-        let document = read_bytes(Path::new("a.md"), "x/a.md", b"---\nid: d1\n---\nText.\n");
-        assert_eq!(document.expect("readable").id, "d1");
-        let bad = read_bytes(Path::new("a.md"), "x\u{0}y", b"Text.");
-        assert!(matches!(bad, Err(DocumentError::BadId { .. })));
-    }
-}
+#[path = "reader_tests.rs"]
+mod tests;

@@ -88,9 +88,9 @@ impl DocumentEntry {
         DocumentEntry {
             id: document.id.clone(),
             title: document.title.clone(),
-            place: document.place.clone(),
-            crops: document.crops.clone(),
-            topics: document.topics.clone(),
+            place: document.tags.place(),
+            crops: document.tags.crops(),
+            topics: document.tags.topics(),
             date: document.date.clone(),
             source: document.source.clone(),
             licence: document.licence.clone(),

@@ -30,6 +30,31 @@ impl Place {
         }
     }
 
+    /// Reads `US/Iowa/Story` (widest first, for names with commas) or, as answers show it, `Story, Iowa, US`.
+    ///
+    /// # Errors
+    /// More than three levels, or a gap between them; says what to write.
+    pub fn parse(text: &str) -> Result<Place, String> {
+        let mut levels: Vec<&str> = match text.contains('/') {
+            true => text.split('/').map(str::trim).collect(),
+            false => text.rsplit(',').map(str::trim).collect(),
+        };
+        while levels.last().is_some_and(|level| level.is_empty()) {
+            levels.pop();
+        }
+        if levels.len() > 3 || levels.iter().any(|level| level.is_empty()) {
+            return Err(format!(
+                "{text:?} is no place; write `US/Iowa/Story` or `Story, Iowa, US`, or fewer levels"
+            ));
+        }
+        let mut levels = levels.into_iter().map(str::to_owned);
+        Ok(Place {
+            country: levels.next(),
+            region: levels.next(),
+            district: levels.next(),
+        })
+    }
+
     /// True when no level is set: it holds everywhere.
     pub fn is_general(&self) -> bool {
         self.country.is_none() && self.region.is_none() && self.district.is_none()
@@ -98,6 +123,19 @@ mod tests {
         assert!(iowa.covers(&story));
         assert!(!iowa.covers(&country));
         assert!(Place::default().covers(&story));
+    }
+
+    #[test]
+    fn a_place_is_read_widest_first_with_slashes_and_narrowest_first_with_commas() {
+        let iowa = Place::new("US", "Iowa");
+        assert_eq!(Place::parse("US/Iowa"), Ok(iowa.clone()));
+        assert_eq!(Place::parse("Iowa, US"), Ok(iowa));
+        assert_eq!(
+            Place::parse(&Place::parse("US/Iowa/Story").expect("a place").to_string()),
+            Place::parse("Story, Iowa, US")
+        );
+        assert_eq!(Place::parse(" "), Ok(Place::default()));
+        assert!(Place::parse("a/b/c/d").is_err() && Place::parse("a//c").is_err());
     }
 
     #[test]
