@@ -76,6 +76,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokenizers", &["model"]),
     ("rumqttc", &["field"]),
     ("systemd", &["service"]),
+    ("hayro_syntax", &["documents"]),
+    ("hayro_font", &["documents"]),
     // Not for `answer` and what it stands on: they block, on a thread of their own.
     (
         "tokio",

@@ -9,6 +9,7 @@ mod collection;
 pub mod crops;
 mod csv;
 mod error;
+pub mod extraction;
 mod front_matter;
 mod grid;
 mod html;
@@ -16,6 +17,8 @@ mod markdown;
 mod metadata;
 mod outline;
 mod passages;
+pub mod pdf;
+mod pdf_reader;
 mod plain;
 mod reader;
 mod sentences;
@@ -29,6 +32,7 @@ pub use html::HtmlReader;
 pub use markdown::MarkdownReader;
 pub use metadata::Metadata;
 pub use passages::{Passage, PassageOptions, passages};
+pub use pdf_reader::PdfReader;
 pub use plain::PlainTextReader;
 pub use reader::{
     Content, DocumentReader, MAX_DOCUMENT_BYTES, Source, is_supported, read_bytes, read_file,

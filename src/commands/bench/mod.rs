@@ -1,5 +1,6 @@
 //! `almanac bench`: times parts of the machine.
 
+mod extraction;
 mod models;
 mod perplexity;
 
@@ -27,6 +28,8 @@ enum Part {
         #[arg(long, default_value_t = 1_000)]
         passages: usize,
     },
+    /// How well PDFs are read, against their publishers' XML
+    Extraction(extraction::Args),
     /// How well the decoder predicts a text
     Perplexity(perplexity::Args),
 }
@@ -36,6 +39,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     match &args.part {
         None => models::run(&context.config, context.output.is_json(), &args.models),
         Some(Part::Dense { passages }) => dense(context, *passages),
+        Some(Part::Extraction(args)) => extraction::run(context.output, args),
         Some(Part::Perplexity(args)) => perplexity::run(context, args),
     }
 }

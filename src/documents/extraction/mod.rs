@@ -28,7 +28,13 @@ pub struct Score {
 
 impl Score {
     fn new(common: usize, truth: usize, found: usize) -> Score {
-        let share = |of: usize| if of == 0 { 1.0 } else { common as f64 / of as f64 };
+        let share = |of: usize| {
+            if of == 0 {
+                1.0
+            } else {
+                common as f64 / of as f64
+            }
+        };
         Score {
             recall: share(truth),
             precision: share(found),
@@ -38,7 +44,11 @@ impl Score {
     /// Harmonic mean of both.
     pub fn f1(&self) -> f64 {
         let sum = self.recall + self.precision;
-        if sum == 0.0 { 0.0 } else { 2.0 * self.recall * self.precision / sum }
+        if sum == 0.0 {
+            0.0
+        } else {
+            2.0 * self.recall * self.precision / sum
+        }
     }
 }
 
@@ -63,7 +73,10 @@ pub struct Extraction {
 
 /// Measures `sections` against `truth`; `pages` is the text of each page, empty where unknown.
 pub fn measure(sections: &[Section], truth: &Truth, pages: &[String]) -> Extraction {
-    let body: Vec<&Section> = sections.iter().filter(|section| truth.is_body(section)).collect();
+    let body: Vec<&Section> = sections
+        .iter()
+        .filter(|section| truth.is_body(section))
+        .collect();
     let found = prose(&body);
     let wanted = words(&truth.prose);
     let headings: Vec<String> = body
@@ -130,7 +143,11 @@ fn common(one: &[String], other: &[String]) -> usize {
         let mut diagonal = 0;
         for (at, b) in other.iter().enumerate() {
             let above = row[at + 1];
-            row[at + 1] = if a == b { diagonal + 1 } else { above.max(row[at]) };
+            row[at + 1] = if a == b {
+                diagonal + 1
+            } else {
+                above.max(row[at])
+            };
             diagonal = above;
         }
     }
@@ -142,7 +159,11 @@ fn title(heading: &str) -> String {
     let words = words(heading);
     let is_number = |word: &&String| word.chars().all(|ch| ch.is_ascii_digit());
     let rest: Vec<String> = words.iter().skip_while(is_number).cloned().collect();
-    if rest.is_empty() { words.join(" ") } else { rest.join(" ") }
+    if rest.is_empty() {
+        words.join(" ")
+    } else {
+        rest.join(" ")
+    }
 }
 
 fn headings_score(truth: &[String], found: Vec<String>) -> Score {
@@ -151,7 +172,11 @@ fn headings_score(truth: &[String], found: Vec<String>) -> Score {
     let mut seen: Vec<String> = Vec::new();
     let wanted: Vec<String> = truth.iter().map(|heading| title(heading)).collect();
     found.retain(|heading| {
-        let allowed = wanted.iter().filter(|known| *known == heading).count().max(1);
+        let allowed = wanted
+            .iter()
+            .filter(|known| *known == heading)
+            .count()
+            .max(1);
         let have = seen.iter().filter(|known| *known == heading).count();
         seen.push(heading.clone());
         have < allowed
@@ -187,11 +212,20 @@ fn tables(sections: &[Section], truth: &Truth) -> (usize, f64) {
         });
         if let Some(table) = same {
             hits += 1;
-            let all: Vec<&str> = table.header.iter().chain(table.rows.iter().flatten()).map(String::as_str).collect();
+            let all: Vec<&str> = table
+                .header
+                .iter()
+                .chain(table.rows.iter().flatten())
+                .map(String::as_str)
+                .collect();
             cells_found += shared(&wanted, &words(&all.join(" ")));
         }
     }
-    let share = if cells == 0 { 1.0 } else { cells_found as f64 / cells as f64 };
+    let share = if cells == 0 {
+        1.0
+    } else {
+        cells_found as f64 / cells as f64
+    };
     (hits, share)
 }
 

@@ -32,14 +32,36 @@ pub struct Truth {
 
 /// Parts that are not the body's own prose.
 const APART: [&str; 8] = [
-    "table-wrap", "table-wrap-group", "fig", "fig-group", "ref-list", "disp-formula", "supplementary-material", "fn",
+    "table-wrap",
+    "table-wrap-group",
+    "fig",
+    "fig-group",
+    "ref-list",
+    "disp-formula",
+    "supplementary-material",
+    "fn",
 ];
 
 /// Headings of the parts around the body, whatever the publisher files them under.
 const AROUND: [&str; 18] = [
-    "abstract", "acknowledg", "funding", "conflict", "competing", "author contribution", "authors contribution",
-    "supporting information", "supplementary", "data availability", "data archiving", "abbreviations", "additional file",
-    "ethic", "publisher", "availability of data", "consent for", "how to cite",
+    "abstract",
+    "acknowledg",
+    "funding",
+    "conflict",
+    "competing",
+    "author contribution",
+    "authors contribution",
+    "supporting information",
+    "supplementary",
+    "data availability",
+    "data archiving",
+    "abbreviations",
+    "additional file",
+    "ethic",
+    "publisher",
+    "availability of data",
+    "consent for",
+    "how to cite",
 ];
 
 impl Truth {
@@ -61,11 +83,16 @@ impl Truth {
         let titles = |node: Node<'_, '_>| -> Vec<String> {
             node.descendants()
                 .filter(|node| node.has_tag_name("title"))
-                .filter(|node| !node.ancestors().any(|above| APART.contains(&above.tag_name().name())))
+                .filter(|node| {
+                    !node
+                        .ancestors()
+                        .any(|above| APART.contains(&above.tag_name().name()))
+                })
                 .map(text)
                 .collect()
         };
-        let own = |node: &Node<'_, '_>| node.parent().is_some_and(|above| above.has_tag_name("sec"));
+        let own =
+            |node: &Node<'_, '_>| node.parent().is_some_and(|above| above.has_tag_name("sec"));
         let headings = body
             .descendants()
             .filter(|node| node.has_tag_name("title") && own(node))
@@ -141,7 +168,10 @@ fn collect(node: Node<'_, '_>, out: &mut String) {
         if let Some(text) = child.text().filter(|_| child.is_text()) {
             out.push_str(text);
         } else if !APART.contains(&child.tag_name().name()) && !child.has_tag_name("tex-math") {
-            let apart = matches!(child.tag_name().name(), "p" | "list-item" | "td" | "th" | "title" | "break" | "label");
+            let apart = matches!(
+                child.tag_name().name(),
+                "p" | "list-item" | "td" | "th" | "title" | "break" | "label"
+            );
             if apart {
                 out.push(' ');
             }

@@ -97,6 +97,9 @@ mod tests {
             y: 88.0,
             ..line("as the reader sees in", 10.0)
         };
-        assert_eq!(kind(&line("Table 1. Then", 10.0), Some(&before), &usual()), None);
+        assert_eq!(
+            kind(&line("Table 1. Then", 10.0), Some(&before), &usual()),
+            None
+        );
     }
 }

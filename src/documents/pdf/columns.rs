@@ -188,7 +188,10 @@ fn open(
     };
     is.then(|| {
         let top = left.top.min(right.top) - body;
-        (top.max(y0), (left.bottom.max(right.bottom) + 0.4 * body).min(y1))
+        (
+            top.max(y0),
+            (left.bottom.max(right.bottom) + 0.4 * body).min(y1),
+        )
     })
 }
 
@@ -216,7 +219,9 @@ impl Side {
         sorted.sort_by(|a, b| distance(a, x).total_cmp(&distance(b, x)));
         let mut lines: Vec<(f32, f32, f32, Vec<&Run>)> = Vec::new();
         for run in sorted {
-            let line = lines.iter_mut().find(|line| (line.0 - run.y).abs() < 0.5 * body);
+            let line = lines
+                .iter_mut()
+                .find(|line| (line.0 - run.y).abs() < 0.5 * body);
             match line {
                 Some(line) if run.x0 - line.2 < WIDE * body && line.1 - run.x1 < WIDE * body => {
                     (line.1, line.2) = (line.1.min(run.x0), line.2.max(run.x1));
@@ -228,7 +233,8 @@ impl Side {
         }
         let glyphs = || {
             let runs = lines.iter().flat_map(|line| &line.3);
-            runs.flat_map(|run| &run.glyphs).filter(|glyph| glyph.ch != ' ')
+            runs.flat_map(|run| &run.glyphs)
+                .filter(|glyph| glyph.ch != ' ')
         };
         let mut away: Vec<f32> = lines
             .iter()
@@ -350,10 +356,22 @@ mod tests {
         let title = "A title that goes right across both columns of the page, as titles do";
         let mut texts = vec![(title, 50.0, 80.0)];
         for row in 0..6 {
-            texts.push(("left it is planted in rows of eighty", 50.0, 120.0 + 12.0 * row as f32));
-            texts.push(("right it is planted in rows eighty", 300.0, 120.0 + 12.0 * row as f32));
+            texts.push((
+                "left it is planted in rows of eighty",
+                50.0,
+                120.0 + 12.0 * row as f32,
+            ));
+            texts.push((
+                "right it is planted in rows eighty",
+                300.0,
+                120.0 + 12.0 * row as f32,
+            ));
         }
-        texts.push(("After the columns a line goes across the page again, to its end", 50.0, 220.0));
+        texts.push((
+            "After the columns a line goes across the page again, to its end",
+            50.0,
+            220.0,
+        ));
         let (page, runs) = page(&texts);
         let gutters = gutters(&page, &runs, 10.0, &[]);
         assert_eq!(gutters.len(), 1, "{gutters:?}");
@@ -364,7 +382,9 @@ mod tests {
     #[test]
     fn prose_in_one_column_has_no_gutter() {
         let long = format!("{PROSE} {PROSE}");
-        let texts: Vec<_> = (0..9).map(|row| (&*long, 50.0, 100.0 + 12.0 * row as f32)).collect();
+        let texts: Vec<_> = (0..9)
+            .map(|row| (&*long, 50.0, 100.0 + 12.0 * row as f32))
+            .collect();
         let (page, runs) = page(&texts);
         assert_eq!(gutters(&page, &runs, 10.0, &[]), []);
     }
@@ -374,7 +394,10 @@ mod tests {
         let texts: Vec<_> = (0..9)
             .flat_map(|row| {
                 let y = 100.0 + 12.0 * row as f32;
-                [("Hybrid maize, early", 50.0, y), ("12.5 13.1 99.8", 300.0, y)]
+                [
+                    ("Hybrid maize, early", 50.0, y),
+                    ("12.5 13.1 99.8", 300.0, y),
+                ]
             })
             .collect();
         let (page, runs) = page(&texts);
@@ -383,10 +406,18 @@ mod tests {
 
     #[test]
     fn a_last_line_in_the_second_column_is_read_after_the_first() {
-        let texts = [(PROSE, 50.0, 100.0), (PROSE, 50.0, 112.0), (PROSE, 300.0, 100.0)];
+        let texts = [
+            (PROSE, 50.0, 100.0),
+            (PROSE, 50.0, 112.0),
+            (PROSE, 300.0, 100.0),
+        ];
         let (page, runs) = page(&texts);
         assert_eq!(gutters(&page, &runs, 10.0, &[]), []);
         let gutters = gutters(&page, &runs, 10.0, &[265.0]);
-        assert_eq!(columns(&page, runs, &gutters).len(), 2, "other pages have that gutter");
+        assert_eq!(
+            columns(&page, runs, &gutters).len(),
+            2,
+            "other pages have that gutter"
+        );
     }
 }

@@ -437,13 +437,18 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn glyph(&mut self, unicode: Option<BfString>, width: f64, face: &Face) {
-        let told = self.marks.iter_mut().rev().find_map(|mark| mark.actual.as_mut());
+        let told = self
+            .marks
+            .iter_mut()
+            .rev()
+            .find_map(|mark| mark.actual.as_mut());
         let text = match (told, unicode) {
             (Some(actual), _) => std::mem::take(actual),
             (None, Some(BfString::Char(ch))) => characters(ch, face.symbolic),
-            (None, Some(BfString::String(text))) => {
-                text.chars().map(|ch| characters(ch, face.symbolic)).collect()
-            }
+            (None, Some(BfString::String(text))) => text
+                .chars()
+                .map(|ch| characters(ch, face.symbolic))
+                .collect(),
             (None, None) => char::REPLACEMENT_CHARACTER.to_string(),
         };
         let matrix = self.state.ctm * self.text;
@@ -543,24 +548,33 @@ impl<'a> Run<'_, 'a> {
             if area.height() > 10.0 && self.uprights.len() < MAX_SHAPES {
                 self.uprights.push(area);
             }
-        } else if area.width() > 20.0
-            && area.height() > 8.0
-            && self.page.boxes.len() < MAX_SHAPES
-        {
+        } else if area.width() > 20.0 && area.height() > 8.0 && self.page.boxes.len() < MAX_SHAPES {
             self.page.boxes.push(area);
         }
     }
 
     fn finish(mut self) -> Page {
-        let Some(turned) = self.sideways.iter().position(|glyphs| {
-            glyphs.len() > 200 && glyphs.len() > 2 * self.page.glyphs.len()
-        }) else {
+        let Some(turned) = self
+            .sideways
+            .iter()
+            .position(|glyphs| glyphs.len() > 200 && glyphs.len() > 2 * self.page.glyphs.len())
+        else {
             return self.page;
         };
         let (width, height) = (self.page.width, self.page.height);
         let turn = |r: &Rect| match turned {
-            0 => Rect { x0: height - r.y1, x1: height - r.y0, y0: r.x0, y1: r.x1 },
-            _ => Rect { x0: r.y0, x1: r.y1, y0: width - r.x1, y1: width - r.x0 },
+            0 => Rect {
+                x0: height - r.y1,
+                x1: height - r.y0,
+                y0: r.x0,
+                y1: r.x1,
+            },
+            _ => Rect {
+                x0: r.y0,
+                x1: r.y1,
+                y0: width - r.x1,
+                y1: width - r.x0,
+            },
         };
         Page {
             width: height,

@@ -31,6 +31,8 @@ pub(super) struct Piece {
     pub page: u32,
     /// Size of its letters.
     pub size: f32,
+    /// Stands in a box.
+    pub boxed: bool,
     pub kind: Content,
 }
 
@@ -141,8 +143,8 @@ fn label_captions(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
     let mut index = 0;
     while index < lines.len() {
         let before = index.checked_sub(1).map(|at| &lines[at]);
-        let is_caption = labels[index] == Label::Text
-            && captions::kind(&lines[index], before, usual).is_some();
+        let is_caption =
+            labels[index] == Label::Text && captions::kind(&lines[index], before, usual).is_some();
         if !is_caption {
             index += 1;
             continue;
@@ -185,11 +187,15 @@ pub(super) fn is_deliberate_break(before: &Line, line: &Line) -> bool {
 fn label_notes(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
     for last in 0..lines.len() {
         let line = &lines[last];
-        let ends = lines.get(last + 1).is_none_or(|next| next.column != line.column);
+        let ends = lines
+            .get(last + 1)
+            .is_none_or(|next| next.column != line.column);
         if !ends || line.y < 0.0 {
             continue;
         }
-        let column = (0..=last).rev().take_while(|at| lines[*at].column == line.column);
+        let column = (0..=last)
+            .rev()
+            .take_while(|at| lines[*at].column == line.column);
         let mut notes = Vec::new();
         for at in column {
             if lines[at].size > 0.93 * usual.size || labels[at] != Label::Text {
@@ -214,9 +220,8 @@ fn label_notes(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
 
 /// Words of pictures: small, short, and not near their like.
 fn skip_fragments(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
-    let is_small = |at: usize| {
-        labels.get(at) == Some(&Label::Text) && lines[at].size < 0.93 * usual.size
-    };
+    let is_small =
+        |at: usize| labels.get(at) == Some(&Label::Text) && lines[at].size < 0.93 * usual.size;
     let follows = |one: usize, other: usize| {
         is_small(one)
             && is_small(other)
@@ -271,12 +276,18 @@ impl Flow<'_> {
         if (line.size / before.size - 1.0).abs() > 0.08 || line.boxed != before.boxed {
             return true;
         }
-        let mark = line.words.first().is_some_and(|word| lists::is_mark(&word.text))
+        let mark = line
+            .words
+            .first()
+            .is_some_and(|word| lists::is_mark(&word.text))
             || line.text().starts_with('•');
         let text = before.text();
         let ended = text.ends_with(['.', ':', '?', '!', '”', '"', ')', ']', ';']);
         let lower = line.text().starts_with(char::is_lowercase);
-        let in_item = first.words.first().is_some_and(|word| lists::is_mark(&word.text));
+        let in_item = first
+            .words
+            .first()
+            .is_some_and(|word| lists::is_mark(&word.text));
         if mark && !(lower && !ended) {
             return !text.ends_with('-') || ended;
         }
@@ -295,7 +306,8 @@ impl Flow<'_> {
                 || (line.x0 < first.x0 + 0.5 * size
                     && first.words.len() > 1
                     && first.words[1].x0 > first.x0 + 0.9 * size
-                    && ended && is_deliberate_break(before, line));
+                    && ended
+                    && is_deliberate_break(before, line));
         }
         let before_indent = before.x0 - before.left;
         if indent > 0.7 * size && indent < 6.0 * size && before_indent < 0.5 * size {
@@ -307,19 +319,22 @@ impl Flow<'_> {
     /// Ends the open paragraph and puts what stood amid it after it.
     fn close(&mut self) {
         let open = std::mem::take(&mut self.open);
-        if let Some(first) = open.first() {
+        if !open.is_empty() {
             let lines: Vec<Line> = open.iter().map(|at| self.lines[*at].clone()).collect();
-            self.paragraph(self.lines[*first].page, lines);
+            self.paragraph(lines);
         }
         self.pieces.append(&mut self.floats);
     }
 
-    fn paragraph(&mut self, page: u32, mut lines: Vec<Line>) {
-        let size = lines[0].size;
+    fn paragraph(&mut self, mut lines: Vec<Line>) {
+        let first = Line {
+            words: Vec::new(),
+            ..lines[0].clone()
+        };
         if let Some((length, look)) = headings::run_in(&lines, self.usual) {
             let head = take_words(&mut lines, length);
             let text = headings::clean(&join::lines(&head, self.vocabulary));
-            self.push(page, size, Content::Heading { text, look });
+            self.push(&first, Content::Heading { text, look });
         }
         let texts: Vec<String> = lines.iter().map(Line::text).collect();
         let text = join::lines(&texts, self.vocabulary);
@@ -334,11 +349,11 @@ impl Flow<'_> {
         } else {
             Content::Paragraph { lines, text }
         };
-        self.push(page, size, kind);
+        self.push(&first, kind);
     }
 
-    fn push(&mut self, page: u32, size: f32, kind: Content) {
-        self.pieces.push(Piece { page, size, kind });
+    fn push(&mut self, first: &Line, kind: Content) {
+        self.pieces.push(piece(first, kind));
     }
 
     fn heading(&mut self, start: usize, end: usize) {
@@ -347,20 +362,15 @@ impl Flow<'_> {
         let texts: Vec<String> = lines.iter().map(Line::text).collect();
         let text = headings::clean(&join::lines(&texts, self.vocabulary));
         let look = headings::look(&lines[0], self.usual);
-        self.push(lines[0].page, lines[0].size, Content::Heading { text, look });
+        self.push(&self.lines[start].clone(), Content::Heading { text, look });
     }
 
     fn table(&mut self, found: &tables::Found) {
         let table = tables::read(found, self.lines);
-        let Some(page) = found.lines().next().map(|at| self.lines[at].page) else {
+        let Some(first) = found.lines().next().map(|at| &self.lines[at]) else {
             return;
         };
-        let size = self.usual.size;
-        self.float_piece(Piece {
-            page,
-            size,
-            kind: Content::Table(table),
-        });
+        self.float_piece(piece(first, Content::Table(table)));
         if !found.notes.is_empty() {
             self.float(&found.notes, Content::Note);
         }
@@ -368,12 +378,8 @@ impl Flow<'_> {
 
     fn float(&mut self, indices: &[usize], kind: fn(String) -> Content) {
         let texts: Vec<String> = indices.iter().map(|at| self.lines[*at].text()).collect();
-        let first = &self.lines[indices[0]];
-        self.float_piece(Piece {
-            page: first.page,
-            size: first.size,
-            kind: kind(join::lines(&texts, self.vocabulary)),
-        });
+        let text = join::lines(&texts, self.vocabulary);
+        self.float_piece(piece(&self.lines[indices[0]], kind(text)));
     }
 
     fn float_piece(&mut self, piece: Piece) {
@@ -382,6 +388,16 @@ impl Flow<'_> {
         } else {
             self.floats.push(piece);
         }
+    }
+}
+
+/// The piece that begins with the line `first`.
+fn piece(first: &Line, kind: Content) -> Piece {
+    Piece {
+        page: first.page,
+        size: first.size,
+        boxed: first.boxed > 0,
+        kind,
     }
 }
 

@@ -79,15 +79,21 @@ fn is_bold(name: &str) -> bool {
 
 fn is_italic(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["italic", "oblique", "slanted", "kursiv"].iter().any(|word| lower.contains(word))
-        || tokens(name).skip(1).any(|token| matches!(token, "I" | "It" | "BI" | "BdIt" | "LtIt" | "i"))
+    ["italic", "oblique", "slanted", "kursiv"]
+        .iter()
+        .any(|word| lower.contains(word))
+        || tokens(name)
+            .skip(1)
+            .any(|token| matches!(token, "I" | "It" | "BI" | "BdIt" | "LtIt" | "i"))
         || lower.starts_with("cmti")
         || lower.starts_with("cmmi")
 }
 
 fn is_symbolic(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["wingding", "webding", "dingbat"].iter().any(|word| lower.contains(word))
+    ["wingding", "webding", "dingbat"]
+        .iter()
+        .any(|word| lower.contains(word))
 }
 
 #[cfg(test)]
@@ -96,7 +102,14 @@ mod tests {
 
     #[test]
     fn weight_and_slope_are_read_from_the_name() {
-        for name in ["Arial-BoldMT", "TimesNewRoman,Bold", "Univers.Bd", "CMBX10", "Frutiger-Black", "AdvPS-B"] {
+        for name in [
+            "Arial-BoldMT",
+            "TimesNewRoman,Bold",
+            "Univers.Bd",
+            "CMBX10",
+            "Frutiger-Black",
+            "AdvPS-B",
+        ] {
             assert!(is_bold(name), "{name}");
         }
         for name in ["Arial", "B", "Times-Roman", "Baskerville"] {

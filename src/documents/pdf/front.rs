@@ -36,14 +36,18 @@ pub(super) fn told(pdf: &Pdf) -> Told {
         title: text(&metadata.title).filter(|title| is_title(title)),
         author: text(&metadata.author).unwrap_or_default(),
         language,
-        date: metadata.creation_date.as_ref().map(|date| {
-            format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
-        }),
+        date: metadata
+            .creation_date
+            .as_ref()
+            .map(|date| format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)),
     }
 }
 
 fn is_language(tag: &str) -> bool {
-    (2..=35).contains(&tag.len()) && tag.chars().all(|ch| ch.is_ascii_alphanumeric() || ch == '-')
+    (2..=35).contains(&tag.len())
+        && tag
+            .chars()
+            .all(|ch| ch.is_ascii_alphanumeric() || ch == '-')
 }
 
 /// Programs write file names and templates where a title should be.
@@ -58,7 +62,8 @@ fn is_title(text: &str) -> bool {
 }
 
 static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"^(?:(?:\p{Lu}[\p{L}'’.-]*|de|van|von|der|da|dos|el|al|bin|la|le|di|du)\s?){2,6}$").ok()
+    Regex::new(r"^(?:(?:\p{Lu}[\p{L}'’.-]*|de|van|von|der|da|dos|el|al|bin|la|le|di|du)\s?){2,6}$")
+        .ok()
 });
 
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -70,18 +75,32 @@ static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The names in the lines after the title, else those that the file tells.
 pub(super) fn authors(front: &[String], told: &str) -> Vec<String> {
-    let found = front.iter().take(6).map(|line| names(line)).find(|names| !names.is_empty());
+    let found = front
+        .iter()
+        .take(6)
+        .map(|line| names(line))
+        .find(|names| !names.is_empty());
     let mut names = found.unwrap_or_default();
     if names.is_empty() && !told.is_empty() {
-        let parts: Vec<&str> = told.split([',', ';', '&']).flat_map(|part| part.split(" and ")).collect();
+        let parts: Vec<&str> = told
+            .split([',', ';', '&'])
+            .flat_map(|part| part.split(" and "))
+            .collect();
         names = parts
             .into_iter()
             .map(|name| name.trim().to_owned())
-            .filter(|name| name.contains(' ') && NAMES.as_ref().is_some_and(|names| names.is_match(name)))
+            .filter(|name| {
+                name.contains(' ') && NAMES.as_ref().is_some_and(|names| names.is_match(name))
+            })
             .collect();
     }
     names.truncate(MAX_AUTHORS);
     names
+}
+
+/// Whether `line` is nothing but names.
+pub(super) fn is_names(line: &str) -> bool {
+    !names(line).is_empty()
 }
 
 /// The names of `line`, where it is nothing but names.
@@ -94,6 +113,11 @@ fn names(line: &str) -> Vec<String> {
             _ => ch,
         })
         .collect();
+    let plain = plain.trim_start();
+    let plain = plain
+        .strip_prefix("By ")
+        .or_else(|| plain.strip_prefix("by "))
+        .unwrap_or(plain);
     // Marks of affiliation: "[1]", "1,2", and single small letters after a name.
     let plain = plain.replace(['[', ']'], " ");
     let parts: Vec<String> = plain
@@ -133,12 +157,19 @@ pub(super) fn date(front: &[String]) -> Option<String> {
     if found.len() == 10 && found.as_bytes()[4] == b'-' {
         return Some(found);
     }
-    let words: Vec<&str> = found.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    let year = words.iter().find(|word| word.len() == 4 && word.parse::<u16>().is_ok())?;
+    let words: Vec<&str> = found
+        .split([' ', ','])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let year = words
+        .iter()
+        .find(|word| word.len() == 4 && word.parse::<u16>().is_ok())?;
     let month = words
         .iter()
         .find_map(|word| months.iter().position(|month| word.starts_with(month)));
-    let day = words.iter().find_map(|word| word.parse::<u8>().ok().filter(|day| (1..=31).contains(day)));
+    let day = words
+        .iter()
+        .find_map(|word| word.parse::<u8>().ok().filter(|day| (1..=31).contains(day)));
     Some(match (month, day) {
         (Some(month), Some(day)) => format!("{year}-{:02}-{day:02}", month + 1),
         (Some(month), None) => format!("{year}-{:02}", month + 1),
@@ -156,21 +187,33 @@ mod tests {
 
     #[test]
     fn names_are_read_without_their_marks() {
-        let found = authors(&front(&["Abebe Bekele1,2, Maria de Souza* and J. K. Rowan3"]), "");
+        let found = authors(
+            &front(&["Abebe Bekele1,2, Maria de Souza* and J. K. Rowan3"]),
+            "",
+        );
         assert_eq!(found, ["Abebe Bekele", "Maria de Souza", "J. K. Rowan"]);
     }
 
     #[test]
     fn an_address_is_no_list_of_names() {
-        assert_eq!(authors(&front(&["Department of Botany, 12 Road, Delhi 110012"]), ""), Vec::<String>::new());
+        assert_eq!(
+            authors(&front(&["Department of Botany, 12 Road, Delhi 110012"]), ""),
+            Vec::<String>::new()
+        );
         assert_eq!(authors(&[], "Sony"), Vec::<String>::new());
-        assert_eq!(authors(&[], "Ada Lovelace, Alan Turing"), ["Ada Lovelace", "Alan Turing"]);
+        assert_eq!(
+            authors(&[], "Ada Lovelace, Alan Turing"),
+            ["Ada Lovelace", "Alan Turing"]
+        );
     }
 
     #[test]
     fn a_date_is_as_exact_as_it_is_told() {
         for (text, expected) in [
-            ("Received: 3 May 2017 Published online: 29 December 2017", Some("2017-12-29")),
+            (
+                "Received: 3 May 2017 Published online: 29 December 2017",
+                Some("2017-12-29"),
+            ),
             ("Revised March 2019", Some("2019-03")),
             ("Published 2011", Some("2011")),
             ("Planted 12 May", None),

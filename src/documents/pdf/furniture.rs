@@ -107,8 +107,20 @@ fn is_page_number(shape: &str) -> bool {
         .chars()
         .filter(|ch| ch.is_alphanumeric() || *ch == '#')
         .collect();
-    matches!(&*bare, "#" | "page#" | "page#of#" | "#of#" | "p#" | "pg#" | "#page" | "s#" | "seite#" | "seite#von#" | "página#" | "pagina#")
-        || (!bare.is_empty() && bare.len() <= 6 && bare.chars().all(|ch| "ivxl".contains(ch)))
+    matches!(
+        &*bare,
+        "#" | "page#"
+            | "page#of#"
+            | "#of#"
+            | "p#"
+            | "pg#"
+            | "#page"
+            | "s#"
+            | "seite#"
+            | "seite#von#"
+            | "página#"
+            | "pagina#"
+    ) || (!bare.is_empty() && bare.len() <= 6 && bare.chars().all(|ch| "ivxl".contains(ch)))
 }
 
 #[cfg(test)]
@@ -128,7 +140,10 @@ mod tests {
     fn what_repeats_at_one_height_is_furniture_whatever_its_number() {
         let mut furniture = Furniture::default();
         for page in 1..=6 {
-            furniture.add_page(&[row(&format!("Maize guide {page}"), 30.0), row("Body", 90.0 + page as f32)]);
+            furniture.add_page(&[
+                row(&format!("Maize guide {page}"), 30.0),
+                row("Body", 90.0 + page as f32),
+            ]);
         }
         assert!(furniture.is(&row("Maize guide 17", 31.0)));
         assert!(!furniture.is(&row("Maize guide 17", 100.0)), "elsewhere");

@@ -35,7 +35,9 @@ pub(super) fn depth(text: &str) -> Option<usize> {
     let bare = number.trim_end_matches('.');
     let is = is_number(number)
         && bare.chars().all(|ch| ch.is_ascii_digit() || ch == '.')
-        && rest.trim_start_matches(['|', ' ']).starts_with(char::is_alphabetic);
+        && rest
+            .trim_start_matches(['|', ' '])
+            .starts_with(char::is_alphabetic);
     is.then(|| bare.split('.').count())
 }
 
@@ -88,10 +90,11 @@ pub(super) fn is_heading(
     let larger = line.size > 1.07 * usual.size;
     let numbered = depth(&text).is_some();
     let face = line.share(|word| word.style.face != usual.face) > 0.9;
-    let starts = first.starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit() || ch == '(' || ch == '“');
+    let starts = first
+        .starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit() || ch == '(' || ch == '“');
     let ends_sentence = text.ends_with('.') && words > 4 && !numbered;
-    let strong = larger || look.bold;
-    if line.size < 0.93 * usual.size && !(look.bold && heads_prose(lines, at, usual)) {
+    let strong = larger || look.bold && line.share(|word| usual.is_bold(word)) > 0.9;
+    if line.size < 0.93 * usual.size && !(strong && heads_prose(lines, at, usual)) {
         return false;
     }
     let plain = !strong && !look.caps && look.upright && !face;
@@ -112,7 +115,9 @@ pub(super) fn is_heading(
     if continues(lines, at, usual) && is_head(at - 1) && (!plain || words <= 6) {
         return !plain;
     }
-    let before = at.checked_sub(1).filter(|before| lines[*before].column == line.column);
+    let before = at
+        .checked_sub(1)
+        .filter(|before| lines[*before].column == line.column);
     let above = before.map_or(f32::MAX, |before| line.y - lines[before].y);
     let below = next.map_or(f32::MAX, |next| next.y - line.y);
     let short = next.is_some_and(|next| is_deliberate_break(line, next))
@@ -124,7 +129,12 @@ pub(super) fn is_heading(
         return next.is_none_or(|next| !is_split_sentence(line, next));
     }
     if numbered && short && top {
-        return true;
+        // The items of a list are numbered, too.
+        let listed = [before.map(|before| &lines[before]), next]
+            .into_iter()
+            .flatten()
+            .any(|near| depth(&near.text()).is_some());
+        return !listed && !text.ends_with('.') && above > 1.25 * usual.leading;
     }
     // Nothing but white marks it: above and below, and a single short line.
     short
@@ -150,7 +160,8 @@ fn runs_on(line: &Line, next: &Line) -> bool {
 
 /// Whether a sentence begun in another typeface goes on in the next line.
 fn is_split_sentence(line: &Line, next: &Line) -> bool {
-    !is_deliberate_break(line, next) && next.text().starts_with(char::is_lowercase)
+    !is_deliberate_break(line, next)
+        && next.text().starts_with(char::is_lowercase)
         && main_face(line) != main_face(next)
 }
 
@@ -179,8 +190,13 @@ fn block(lines: &[Line], at: usize, usual: &Usual) -> usize {
             && look(one, usual) == look(other, usual)
             && main_face(one) == main_face(other)
     };
-    let above = (1..=at).rev().take_while(|at| alike(&lines[at - 1], &lines[*at])).count();
-    let below = (at + 1..lines.len()).take_while(|at| alike(&lines[at - 1], &lines[*at])).count();
+    let above = (1..=at)
+        .rev()
+        .take_while(|at| alike(&lines[at - 1], &lines[*at]))
+        .count();
+    let below = (at + 1..lines.len())
+        .take_while(|at| alike(&lines[at - 1], &lines[*at]))
+        .count();
     above + 1 + below
 }
 
@@ -188,7 +204,9 @@ fn block(lines: &[Line], at: usize, usual: &Usual) -> usize {
 fn main_face(line: &Line) -> u16 {
     let faces = || line.words.iter().map(|word| word.style.face);
     let count = |face: u16| faces().filter(|other| *other == face).count();
-    faces().max_by_key(|face| (count(*face), *face)).unwrap_or_default()
+    faces()
+        .max_by_key(|face| (count(*face), *face))
+        .unwrap_or_default()
 }
 
 /// Whether the line `at` goes on with the heading before it.
@@ -242,7 +260,11 @@ fn is_centred(line: &Line) -> bool {
 /// How many words of `lines`, counted through, are a heading that differs from what follows.
 pub(super) fn run_in(lines: &[Line], usual: &Usual) -> Option<(usize, Look)> {
     let first = lines.first()?;
-    let all: Vec<Word> = lines.iter().take(3).flat_map(|line| line.words.clone()).collect();
+    let all: Vec<Word> = lines
+        .iter()
+        .take(3)
+        .flat_map(|line| line.words.clone())
+        .collect();
     if lists::is_bullet(&first.words.first()?.text) {
         return None;
     }
@@ -250,7 +272,10 @@ pub(super) fn run_in(lines: &[Line], usual: &Usual) -> Option<(usize, Look)> {
     let count = |is: &dyn Fn(&Word) -> bool| {
         numbers + all[numbers..].iter().take_while(|word| is(word)).count()
     };
-    let (bold, italic) = (count(&|word| usual.is_bold(word)), count(&|word| word.style.italic));
+    let (bold, italic) = (
+        count(&|word| usual.is_bold(word)),
+        count(&|word| word.style.italic),
+    );
     // Some files name their faces by numbers: then only the change of face tells.
     let face = count(&|word| word.style.face == all[numbers.min(all.len() - 1)].style.face);
     let is_bold = bold > numbers && bold >= italic;
@@ -267,8 +292,16 @@ pub(super) fn run_in(lines: &[Line], usual: &Usual) -> Option<(usize, Look)> {
     let starts = |text: &str| text.starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit());
     let known = matches!(
         &*text.to_lowercase(),
-        "abstract" | "summary" | "acknowledgments" | "acknowledgements" | "acknowledgment" | "funding"
-            | "conflict of interest" | "conflicts of interest" | "competing interests" | "open access"
+        "abstract"
+            | "summary"
+            | "acknowledgments"
+            | "acknowledgements"
+            | "acknowledgment"
+            | "funding"
+            | "conflict of interest"
+            | "conflicts of interest"
+            | "competing interests"
+            | "open access"
     );
     let closed = closed || known;
     let is = text.chars().filter(|ch| ch.is_alphabetic()).count() >= 4

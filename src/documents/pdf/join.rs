@@ -20,7 +20,10 @@ impl Vocabulary {
     }
 
     fn count(&self, word: &str) -> u32 {
-        self.0.get(&word.to_lowercase()).copied().unwrap_or_default()
+        self.0
+            .get(&word.to_lowercase())
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -73,10 +76,46 @@ fn is_link(out: &str) -> bool {
 
 /// Words that seldom stand second but after a hyphen.
 const SECOND_HALVES: [&str; 40] = [
-    "induced", "based", "related", "specific", "dependent", "treated", "free", "like", "derived", "resistant",
-    "tolerant", "producing", "term", "scale", "fed", "rich", "made", "year", "old", "yielding", "spectrum", "growing",
-    "mediated", "associated", "quality", "sized", "borne", "infected", "promoting", "linked", "throughput", "level",
-    "wide", "season", "maturing", "flowering", "scavenging", "economic", "economically", "friendly",
+    "induced",
+    "based",
+    "related",
+    "specific",
+    "dependent",
+    "treated",
+    "free",
+    "like",
+    "derived",
+    "resistant",
+    "tolerant",
+    "producing",
+    "term",
+    "scale",
+    "fed",
+    "rich",
+    "made",
+    "year",
+    "old",
+    "yielding",
+    "spectrum",
+    "growing",
+    "mediated",
+    "associated",
+    "quality",
+    "sized",
+    "borne",
+    "infected",
+    "promoting",
+    "linked",
+    "throughput",
+    "level",
+    "wide",
+    "season",
+    "maturing",
+    "flowering",
+    "scavenging",
+    "economic",
+    "economically",
+    "friendly",
 ];
 
 /// Whether the hyphen between `head` and `tail` belongs to the word.
@@ -128,15 +167,27 @@ mod tests {
 
     #[test]
     fn a_broken_word_is_made_whole() {
-        assert_eq!(join(&["the germi-", "nation of seed"], ""), "the germination of seed");
+        assert_eq!(
+            join(&["the germi-", "nation of seed"], ""),
+            "the germination of seed"
+        );
         assert_eq!(join(&["germi\u{ad}", "nation"], ""), "germination");
     }
 
     #[test]
     fn a_hyphen_stays_where_the_document_writes_it_elsewhere() {
-        assert_eq!(join(&["a drought-", "tolerant one"], "drought-tolerant"), "a drought-tolerant one");
-        assert_eq!(join(&["a drought-", "tolerant"], "drought tolerant"), "a drought-tolerant");
-        assert_eq!(join(&["water-", "logging"], "water logging waterlogging"), "waterlogging");
+        assert_eq!(
+            join(&["a drought-", "tolerant one"], "drought-tolerant"),
+            "a drought-tolerant one"
+        );
+        assert_eq!(
+            join(&["a drought-", "tolerant"], "drought tolerant"),
+            "a drought-tolerant"
+        );
+        assert_eq!(
+            join(&["water-", "logging"], "water logging waterlogging"),
+            "waterlogging"
+        );
     }
 
     #[test]

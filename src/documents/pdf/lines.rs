@@ -93,7 +93,11 @@ impl Line {
         let count = |word: &Word| word.text.chars().filter(|ch| ch.is_alphanumeric()).count();
         let all: usize = self.words.iter().map(count).sum();
         let some: usize = self.words.iter().filter(|word| is(word)).map(count).sum();
-        if all == 0 { 0.0 } else { some as f32 / all as f32 }
+        if all == 0 {
+            0.0
+        } else {
+            some as f32 / all as f32
+        }
     }
 
     /// Stretches of words parted by gaps of at least `ems`.
@@ -138,7 +142,10 @@ pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
         if !seen.insert(place(glyph, 0.0)) || seen.contains(&place(glyph, -1.0)) {
             continue;
         }
-        match runs.last_mut().filter(|run| !fresh && continues(run, glyph)) {
+        match runs
+            .last_mut()
+            .filter(|run| !fresh && continues(run, glyph))
+        {
             Some(run) => {
                 run.x0 = run.x0.min(glyph.x0);
                 run.x1 = run.x1.max(glyph.x1);

@@ -21,7 +21,9 @@ pub(super) fn is_mark(word: &str) -> bool {
 pub(super) fn is_bullet(word: &str) -> bool {
     let mut chars = word.chars();
     match (chars.next(), chars.next()) {
-        (Some(ch), None) => BULLETS.contains(&ch) || matches!(ch, '-' | '–' | '—' | '*' | '»' | '›'),
+        (Some(ch), None) => {
+            BULLETS.contains(&ch) || matches!(ch, '-' | '–' | '—' | '*' | '»' | '›')
+        }
         _ => false,
     }
 }

@@ -14,6 +14,7 @@ mod flow;
 mod fonts;
 mod front;
 mod furniture;
+mod guard;
 mod headings;
 mod join;
 mod lines;

@@ -13,7 +13,7 @@ use super::furniture::{self, Furniture, Row};
 use super::join::Vocabulary;
 use super::lines::{self, Line, Run};
 use super::page::{Page, Rect};
-use super::{flow, structure};
+use super::{flow, guard, structure};
 use crate::documents::{Reference, Section};
 
 /// Most pages of a document that is read.
@@ -53,6 +53,7 @@ pub fn read_pdf(bytes: &[u8]) -> Result<PdfContent, PdfError> {
     if !head.windows(5).any(|window| window == b"%PDF-") {
         return Err(PdfError::NotPdf);
     }
+    guard::check(bytes)?;
     // The parser is foreign code over hostile input: its panics end here.
     catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or_else(|_| {
         Err(PdfError::Damaged {
@@ -146,7 +147,8 @@ impl Survey {
                 .filter(|glyph| glyph.ch == char::REPLACEMENT_CHARACTER)
                 .count();
             for glyph in &page.glyphs {
-                *sizes.entry(quarter(glyph.size)).or_default() += usize::from(glyph.ch.is_alphabetic());
+                *sizes.entry(quarter(glyph.size)).or_default() +=
+                    usize::from(glyph.ch.is_alphabetic());
             }
             let runs = text_runs(&page);
             edges.push(furniture::rows(&runs, page.height));

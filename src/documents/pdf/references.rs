@@ -40,9 +40,15 @@ impl Line {
 
 /// Parts the bibliography into entries: by number, else by hanging indent, else by line that is one.
 pub(super) fn entries(lines: &[Line]) -> Vec<Reference> {
-    let numbered = lines.iter().filter(|line| number(&line.text).is_some()).count();
+    let numbered = lines
+        .iter()
+        .filter(|line| number(&line.text).is_some())
+        .count();
     let by_number = numbered * 8 > lines.len() && numbered >= 2;
-    let hanging = lines.iter().filter(|line| line.indent.is_some_and(|by| by > 0.5)).count();
+    let hanging = lines
+        .iter()
+        .filter(|line| line.indent.is_some_and(|by| by > 0.5))
+        .count();
     let by_indent = hanging * 4 > lines.len();
     let mut entries: Vec<(String, Vec<&str>)> = Vec::new();
     let mut next = 1;
@@ -113,7 +119,10 @@ mod tests {
     }
 
     fn labels(entries: &[Reference]) -> Vec<String> {
-        entries.iter().map(|entry| format!("{} {}", entry.label, entry.text)).collect()
+        entries
+            .iter()
+            .map(|entry| format!("{} {}", entry.label, entry.text))
+            .collect()
     }
 
     #[test]
@@ -124,7 +133,13 @@ mod tests {
             ("9.", 1.0),
             ("2. Bele S. Sorghum.", 0.0),
         ]));
-        assert_eq!(labels(&found), ["1 Abate T (2010) Maize in 2010 seasons. 12:1-9.", "2 Bele S. Sorghum."]);
+        assert_eq!(
+            labels(&found),
+            [
+                "1 Abate T (2010) Maize in 2010 seasons. 12:1-9.",
+                "2 Bele S. Sorghum."
+            ]
+        );
     }
 
     #[test]

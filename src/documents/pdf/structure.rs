@@ -41,14 +41,38 @@ fn role(heading: &str) -> Role {
         .to_lowercase();
     match &*words {
         "abstract" | "summary" | "synopsis" | "résumé" | "resumen" | "resumo" => Role::Abstract,
-        "references" | "literature cited" | "bibliography" | "works cited" | "literature"
-        | "references cited" | "reference" | "cited literature" | "sources" | "referencias"
-        | "références" | "bibliographie" | "literatur" | "references and notes"
-        | "references and further reading" | "selected references" => Role::References,
-        "introduction" | "background" | "methods" | "materials and methods"
-        | "material and methods" | "methods and materials" | "results" | "discussion"
-        | "results and discussion" | "conclusion" | "conclusions" | "acknowledgements"
-        | "acknowledgments" | "acknowledgement" | "acknowledgment" | "experimental" => Role::Main,
+        "references"
+        | "literature cited"
+        | "bibliography"
+        | "works cited"
+        | "literature"
+        | "references cited"
+        | "reference"
+        | "cited literature"
+        | "sources"
+        | "referencias"
+        | "références"
+        | "bibliographie"
+        | "literatur"
+        | "references and notes"
+        | "references and further reading"
+        | "selected references" => Role::References,
+        "introduction"
+        | "background"
+        | "methods"
+        | "materials and methods"
+        | "material and methods"
+        | "methods and materials"
+        | "results"
+        | "discussion"
+        | "results and discussion"
+        | "conclusion"
+        | "conclusions"
+        | "acknowledgements"
+        | "acknowledgments"
+        | "acknowledgement"
+        | "acknowledgment"
+        | "experimental" => Role::Main,
         _ => Role::Other,
     }
 }
@@ -57,8 +81,16 @@ fn role(heading: &str) -> Role {
 fn is_back(heading: &str) -> bool {
     let lower = heading.to_lowercase();
     [
-        "acknowledg", "funding", "conflict of interest", "conflicts of interest", "competing interest",
-        "open access", "author contribution", "authors contribution", "authors’ contribution", "data availability",
+        "acknowledg",
+        "funding",
+        "conflict of interest",
+        "conflicts of interest",
+        "competing interest",
+        "open access",
+        "author contribution",
+        "authors contribution",
+        "authors’ contribution",
+        "data availability",
     ]
     .iter()
     .any(|start| lower.starts_with(start))
@@ -68,12 +100,12 @@ fn is_back(heading: &str) -> bool {
 pub(super) fn build(mut pieces: Vec<Piece>, usual: &Usual) -> Structure {
     let mut structure = Structure::default();
     take_title(&mut pieces, &mut structure, usual);
-    let start = front_end(&pieces);
+    take_byline(&mut pieces, &mut structure, usual);
     let is_article = pieces.iter().any(|piece| {
         matches!(&piece.kind, Content::Heading { text, .. }
-            if matches!(role(text), Role::Abstract | Role::References)
-                || text.to_lowercase().ends_with("introduction"))
+            if matches!(role(text), Role::Abstract | Role::References))
     });
+    let start = front_end(&pieces, is_article);
     let body = pieces.split_off(start);
     front(pieces, is_article, &mut structure);
     let levels = Levels::of(&body);
@@ -84,6 +116,7 @@ pub(super) fn build(mut pieces: Vec<Piece>, usual: &Usual) -> Structure {
         in_references: None,
         entries: Vec::new(),
         is_article,
+        outside: None,
     }
     .run(body);
     structure
@@ -130,15 +163,59 @@ fn take_title(pieces: &mut Vec<Piece>, structure: &mut Structure, usual: &Usual)
     *pieces = rest;
 }
 
+/// Names and numbers of the series stand alone under the title as headings do.
+fn take_byline(pieces: &mut Vec<Piece>, structure: &mut Structure, usual: &Usual) {
+    while let [
+        Piece {
+            kind: Content::Heading { text, look },
+            ..
+        },
+        next,
+        ..,
+    ] = pieces.as_slice()
+        && role(text) == Role::Other
+    {
+        let plain = !look.bold && !look.caps && look.size <= quarter(1.05 * usual.size);
+        let before_heading = matches!(next.kind, Content::Heading { .. });
+        let names =
+            text.starts_with("By ") || text.contains([',', ';']) && super::front::is_names(text);
+        if !(names && !look.caps || plain && before_heading) {
+            break;
+        }
+        structure.front.push(text.clone());
+        pieces.remove(0);
+    }
+}
+
 /// What publishers print over titles.
 fn is_label(text: &str) -> bool {
     matches!(
         &*text.to_lowercase(),
-        "research article" | "original article" | "original research" | "review article" | "review"
-            | "mini review" | "short communication" | "case report" | "open access" | "article"
-            | "research" | "original paper" | "fact sheet" | "factsheet" | "technical note"
-            | "extension bulletin" | "communication" | "letter" | "contents" | "table of contents"
-            | "inhaltsverzeichnis" | "table des matières" | "contenido" | "índice" | "sommaire"
+        "research article"
+            | "original article"
+            | "original research"
+            | "review article"
+            | "review"
+            | "mini review"
+            | "short communication"
+            | "case report"
+            | "open access"
+            | "article"
+            | "research"
+            | "original paper"
+            | "fact sheet"
+            | "factsheet"
+            | "technical note"
+            | "extension bulletin"
+            | "communication"
+            | "letter"
+            | "contents"
+            | "table of contents"
+            | "inhaltsverzeichnis"
+            | "table des matières"
+            | "contenido"
+            | "índice"
+            | "sommaire"
     )
 }
 
@@ -149,23 +226,44 @@ fn words(piece: &Piece) -> usize {
     }
 }
 
-/// Where the text begins: at the first heading that is one of the text.
-fn front_end(pieces: &[Piece]) -> usize {
+/// Where the text begins: in an article at its abstract or introduction, else at the first heading.
+fn front_end(pieces: &[Piece], is_article: bool) -> usize {
     let page = pieces.first().map_or(1, |piece| piece.page);
-    let near = || {
-        pieces
-            .iter()
-            .enumerate()
-            .take_while(move |(_, piece)| piece.page <= page + 1)
+    let headings: Vec<(usize, &str)> = pieces
+        .iter()
+        .enumerate()
+        .take_while(|(_, piece)| piece.page <= page + 1)
+        .filter_map(|(index, piece)| match &piece.kind {
+            Content::Heading { text, look } if !look.run_in || begins_article(text) => {
+                Some((index, text.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let first = headings.first().map_or(0, |(index, _)| *index);
+    let Some((begin, _)) = headings.iter().find(|(_, text)| begins_article(text)) else {
+        return first;
     };
-    let by_role = near().find(|(_, piece)| match &piece.kind {
-        Content::Heading { text, .. } => role(text) != Role::Other || headings::depth(text) == Some(1),
-        _ => false,
-    });
-    let any = || {
-        near().find(|(_, piece)| matches!(&piece.kind, Content::Heading { look, .. } if !look.run_in))
-    };
-    by_role.or_else(any).map_or(0, |(index, _)| index)
+    // Headings with prose under them before it are no front matter.
+    let with_prose = headings
+        .iter()
+        .take_while(|(index, _)| index < begin)
+        .filter(|(index, _)| pieces.get(index + 1).is_some_and(|next| words(next) > 25))
+        .count();
+    if is_article && with_prose < 2 {
+        *begin
+    } else {
+        first
+    }
+}
+
+/// Whether an article's text begins with this heading.
+fn begins_article(heading: &str) -> bool {
+    let lower = heading.to_lowercase();
+    role(heading) == Role::Abstract
+        || headings::depth(heading) == Some(1) && heading.starts_with('1')
+        || lower.ends_with("introduction")
+        || lower.ends_with("background")
 }
 
 /// What stands before the text: prose is kept, names and addresses are not part of any section.
@@ -216,9 +314,26 @@ fn front(pieces: Vec<Piece>, is_article: bool, structure: &mut Structure) {
 fn is_formal(text: &str) -> bool {
     let lower = text.to_lowercase();
     [
-        "correspond", "e-mail", "email:", "received", "copyright", "creative commons", "©",
-        "licen", "cite this", "citation:", "edited by", "reviewed by", "keywords", "key words",
-        "academic editor", "department of", "doi:", "doi.org", "published online", "issn",
+        "correspond",
+        "e-mail",
+        "email:",
+        "received",
+        "copyright",
+        "creative commons",
+        "©",
+        "licen",
+        "cite this",
+        "citation:",
+        "edited by",
+        "reviewed by",
+        "keywords",
+        "key words",
+        "academic editor",
+        "department of",
+        "doi:",
+        "doi.org",
+        "published online",
+        "issn",
     ]
     .iter()
     .filter(|word| lower.contains(**word))
@@ -243,13 +358,27 @@ impl Levels {
         }
         // The more it stands out, the higher it is; false sorts first.
         looks.sort_by_key(|(look, _)| {
-            (look.run_in, -look.size, !look.bold, !look.caps, !look.upright, look.face.is_none())
+            (
+                look.run_in,
+                -look.size,
+                !look.bold,
+                !look.caps,
+                !look.upright,
+                look.face.is_none(),
+            )
         });
         // Alike but for the face: the one of the main parts first. The sort keeps the order of the rest.
-        let alike = |look: &Look| Look { face: look.face.map(|_| 0), ..*look };
+        let alike = |look: &Look| Look {
+            face: look.face.map(|_| 0),
+            ..*look
+        };
         for at in 1..looks.len() {
             let mut at = at;
-            while at > 0 && looks[at].1 && !looks[at - 1].1 && alike(&looks[at].0) == alike(&looks[at - 1].0) {
+            while at > 0
+                && looks[at].1
+                && !looks[at - 1].1
+                && alike(&looks[at].0) == alike(&looks[at - 1].0)
+            {
                 looks.swap(at, at - 1);
                 at -= 1;
             }
@@ -287,11 +416,19 @@ struct Builder<'a> {
     in_references: Option<u8>,
     entries: Vec<references::Line>,
     is_article: bool,
+    /// The headings that hold again when the box is left; `None` outside of boxes.
+    outside: Option<Vec<(u8, String)>>,
 }
 
 impl Builder<'_> {
     fn run(mut self, pieces: Vec<Piece>) {
+        // Where boxes hold much of the text, they are no asides.
+        let boxed = pieces.iter().filter(|piece| piece.boxed).count();
+        let asides = boxed * 3 < pieces.len();
         for piece in pieces {
+            if asides && self.in_references.is_none() {
+                self.cross_border(&piece);
+            }
             match piece.kind {
                 Content::Heading { text, look } => self.heading(text, look),
                 kind if self.in_references.is_some() => self.reference(piece.page, kind),
@@ -304,8 +441,39 @@ impl Builder<'_> {
             .retain(|section| !section.blocks.is_empty());
     }
 
+    /// Puts the headings back when a box ends, so that nothing hangs under an aside's heading.
+    fn cross_border(&mut self, piece: &Piece) {
+        match (piece.boxed, self.outside.take()) {
+            (true, None) => self.outside = Some(self.path.clone()),
+            (true, outside) => self.outside = outside,
+            (false, Some(path)) if path != self.path => {
+                self.path = path;
+                self.open();
+            }
+            (false, _) => {}
+        }
+    }
+
+    /// Begins a section under the current headings.
+    fn open(&mut self) {
+        self.structure.sections.push(Section {
+            headings: self.path.iter().map(|(_, text)| text.clone()).collect(),
+            level: self.path.len() as u8,
+            blocks: Vec::new(),
+        });
+    }
+
     fn heading(&mut self, text: String, look: Look) {
-        let level = self.levels.level(&text, &look);
+        // An aside stands under the section that it stands beside.
+        let beside = self
+            .outside
+            .as_ref()
+            .and_then(|path| path.last())
+            .map_or(0, |(level, _)| *level);
+        let level = self
+            .levels
+            .level(&text, &look)
+            .max((beside + 1).min(MAX_LEVEL));
         let role = role(&text);
         if let Some(open) = self.in_references {
             // A line in bold inside an entry is no section; another heading of its rank is.
@@ -323,11 +491,7 @@ impl Builder<'_> {
             self.path.pop();
         }
         self.path.push((level, text));
-        self.structure.sections.push(Section {
-            headings: self.path.iter().map(|(_, text)| text.clone()).collect(),
-            level: self.path.len() as u8,
-            blocks: Vec::new(),
-        });
+        self.open();
     }
 
     fn reference(&mut self, page: u32, kind: Content) {
@@ -344,7 +508,9 @@ impl Builder<'_> {
     fn end_references(&mut self) {
         if self.in_references.take().is_some() {
             let entries = std::mem::take(&mut self.entries);
-            self.structure.references.extend(references::entries(&entries));
+            self.structure
+                .references
+                .extend(references::entries(&entries));
         }
     }
 
@@ -388,10 +554,20 @@ impl Builder<'_> {
     /// Keywords and addresses that stand after the abstract.
     fn is_front_line(&self, text: &str) -> bool {
         let lower = text.to_lowercase();
-        let keywords = ["keywords", "key words", "index terms", "palabras clave", "mots-clés", "mots clés"];
+        let keywords = [
+            "keywords",
+            "key words",
+            "index terms",
+            "palabras clave",
+            "mots-clés",
+            "mots clés",
+        ];
         keywords.iter().any(|word| lower.starts_with(word))
             || self.is_article
-                && self.path.first().is_none_or(|(_, text)| role(text) == Role::Abstract)
+                && self
+                    .path
+                    .first()
+                    .is_none_or(|(_, text)| role(text) == Role::Abstract)
                 && is_formal(text)
     }
 
@@ -400,11 +576,7 @@ impl Builder<'_> {
             section.headings.len() == self.path.len() || !self.path.is_empty()
         });
         if !is_open {
-            self.structure.sections.push(Section {
-                headings: Vec::new(),
-                level: 0,
-                blocks: Vec::new(),
-            });
+            self.open();
         }
         let last = self.structure.sections.len() - 1;
         &mut self.structure.sections[last]

@@ -26,7 +26,11 @@ pub(super) struct Found {
 impl Found {
     /// All lines that belong to it.
     pub fn lines(&self) -> impl Iterator<Item = usize> {
-        self.caption.iter().chain(&self.rows).chain(&self.notes).copied()
+        self.caption
+            .iter()
+            .chain(&self.rows)
+            .chain(&self.notes)
+            .copied()
     }
 }
 
@@ -75,13 +79,7 @@ fn is_prose(line: &Line, usual: &Usual) -> bool {
 }
 
 /// The table that the caption at `start` names.
-fn captioned(
-    lines: &[Line],
-    start: usize,
-    rules: &[Rect],
-    usual: &Usual,
-    taken: &[bool],
-) -> Found {
+fn captioned(lines: &[Line], start: usize, rules: &[Rect], usual: &Usual, taken: &[bool]) -> Found {
     let head = &lines[start];
     let reach = |rule: &&Rect| {
         rule.x0 < head.x0 + 4.0 * usual.size
@@ -148,8 +146,7 @@ fn caption_lines(lines: &[Line], start: usize, rule: Option<&Rect>, usual: &Usua
 /// Without rules a caption ends where its last line is short and ends a sentence.
 fn starts_anew(line: &Line, before: &Line) -> bool {
     let first = line.words.first().map_or(0.0, |word| word.x1 - word.x0);
-    before.x1 + first + 2.0 * before.size < before.right
-        && before.text().ends_with(['.', ')'])
+    before.x1 + first + 2.0 * before.size < before.right && before.text().ends_with(['.', ')'])
 }
 
 /// The rules of the table: from the first below `from`, as long as no prose stands between them.
@@ -278,12 +275,17 @@ fn bare(lines: &[Line], taken: &[bool], usual: &Usual) -> Vec<Vec<usize>> {
             continue;
         }
         if rows.len() >= 3 {
-            let end = tables.last().and_then(|table: &Vec<usize>| table.last().copied());
+            let end = tables
+                .last()
+                .and_then(|table: &Vec<usize>| table.last().copied());
             extend(&mut rows, lines, taken, usual, end);
             tables.push(std::mem::take(&mut rows));
         }
         rows.clear();
-        if lines.get(index).is_some_and(|line| !taken[index] && is_row(line)) {
+        if lines
+            .get(index)
+            .is_some_and(|line| !taken[index] && is_row(line))
+        {
             rows.push(index);
         }
     }
@@ -291,7 +293,13 @@ fn bare(lines: &[Line], taken: &[bool], usual: &Usual) -> Vec<Vec<usize>> {
 }
 
 /// Takes in the lines of a single cell above and below that are set as small as the table.
-fn extend(rows: &mut Vec<usize>, lines: &[Line], taken: &[bool], usual: &Usual, after: Option<usize>) {
+fn extend(
+    rows: &mut Vec<usize>,
+    lines: &[Line],
+    taken: &[bool],
+    usual: &Usual,
+    after: Option<usize>,
+) {
     let belongs = |one: usize, other: usize| {
         let (line, next) = (&lines[one], &lines[other]);
         !taken[other]
@@ -346,10 +354,7 @@ pub(super) fn read(found: &Found, lines: &[Line]) -> Table {
     rows.sort_by(|a, b| a.y.total_cmp(&b.y));
     let cells: Vec<Vec<&[Word]>> = rows.iter().map(|line| line.cells(CELL_GAP)).collect();
     let columns = column_borders(&cells);
-    let placed: Vec<Vec<String>> = cells
-        .iter()
-        .map(|cells| place(cells, &columns))
-        .collect();
+    let placed: Vec<Vec<String>> = cells.iter().map(|cells| place(cells, &columns)).collect();
     let header_lines = header_lines(found, &rows);
     let mut header = vec![String::new(); columns.len()];
     for row in &placed[..header_lines] {

@@ -15,7 +15,8 @@ pub(super) fn characters(ch: char, symbolic: bool) -> String {
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => " ",
         '\u{2010}' | '\u{2011}' => "-",
         // Word's and LaTeX's bullets, and Symbol's Greek, in the private area.
-        '\u{f0b7}' | '\u{f0a7}' | '\u{f0d8}' | '\u{f0a8}' | '\u{f076}' | '\u{f06e}' | '\u{f0fc}' => "•",
+        '\u{f0b7}' | '\u{f0a7}' | '\u{f0d8}' | '\u{f0a8}' | '\u{f076}' | '\u{f06e}'
+        | '\u{f0fc}' => "•",
         '\u{f061}' => "α",
         '\u{f062}' => "β",
         '\u{f063}' => "χ",
@@ -29,7 +30,11 @@ pub(super) fn characters(ch: char, symbolic: bool) -> String {
         '\u{f0b3}' => "≥",
         '\u{f02d}' => "−",
         '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => {
-            return if ch == '\u{ad}' { "\u{ad}".to_owned() } else { String::new() };
+            return if ch == '\u{ad}' {
+                "\u{ad}".to_owned()
+            } else {
+                String::new()
+            };
         }
         _ if ch.is_control() => " ",
         _ => return ch.to_string(),
@@ -43,7 +48,10 @@ pub(super) const BULLET: char = '•';
 /// A text string of a PDF: UTF-16 or UTF-8 with their marks, else PDFDocEncoding read as Latin-1.
 pub(super) fn pdf_string(bytes: &[u8]) -> String {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|pair| read([pair[0], pair[1]]))
+            .collect();
         String::from_utf16_lossy(&units)
     };
     match bytes {
