@@ -130,8 +130,6 @@ pub fn words(text: &str) -> Vec<String> {
 /// Length of the longest common subsequence.
 fn common(one: &[String], other: &[String]) -> usize {
     let mut ids: HashMap<&str, u32> = HashMap::new();
-    let mut number = |words: &'_ [String]| -> Vec<u32> { words.iter().map(|_| 0).collect() };
-    let _ = &mut number;
     let mut of = Vec::with_capacity(one.len() + other.len());
     for word in one.iter().chain(other) {
         let next = ids.len() as u32;
@@ -271,3 +269,6 @@ fn on_their_pages(sections: &[Section], pages: &[String]) -> (usize, usize) {
     }
     (right, all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ const MIN_LINES: usize = 3;
 /// Gap between stretches of text on one line, in sizes of the body text.
 const WIDE: f32 = 1.4;
 
+/// Pages with more runs than this are drawings: they have no columns.
+const MAX_RUNS: usize = 3_000;
+
 /// Narrowest column, in sizes of the body text.
 const MIN_COLUMN: f32 = 8.0;
 
@@ -35,7 +38,7 @@ pub(super) struct Column {
 
 /// The gutters of a page whose text is `runs`; `known` are those that other pages have.
 pub(super) fn gutters(page: &Page, runs: &[Run], body: f32, known: &[f32]) -> Vec<Gutter> {
-    if page.turned {
+    if page.turned || runs.len() > MAX_RUNS {
         return Vec::new();
     }
     let left = runs.iter().map(|run| run.x0).fold(f32::MAX, f32::min);
@@ -84,6 +87,8 @@ struct Bar {
     top: f32,
     bottom: f32,
     is_rule: bool,
+    /// From where to where it goes.
+    across: (f32, f32),
 }
 
 /// Stretches of height in which nothing crosses `x` and prose stands on both sides.
@@ -97,6 +102,7 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
             top: run.top(),
             bottom: run.bottom(),
             is_rule: false,
+            across: (run.x0, run.x1),
         })
         .collect();
     let inner = 0.09 * page.height..0.93 * page.height;
@@ -110,6 +116,7 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
                 top: rule.y0,
                 bottom: rule.y1,
                 is_rule: true,
+                across: (rule.x0, rule.x1),
             }),
     );
     bars.extend(
@@ -121,31 +128,43 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
                     && area.height() < 0.5 * page.height
                     && holds_lines(area, runs, x)
             })
-            .flat_map(|area| [area.y0, area.y1])
-            .map(|y| Bar {
+            .flat_map(|area| [(area.y0, area), (area.y1, area)])
+            .map(|(y, area)| Bar {
                 top: y,
                 bottom: y,
                 is_rule: true,
+                across: (area.x0, area.x1),
             }),
     );
     bars.sort_by(|a, b| a.top.total_cmp(&b.top));
     let mut found = Vec::new();
-    let (mut from, mut after_rule) = (0.0f32, false);
+    let mut from = 0.0f32;
+    let mut last: Option<&Bar> = None;
     let end = Bar {
         top: page.height,
         bottom: page.height,
         is_rule: false,
+        across: (0.0, 0.0),
     };
     for bar in bars.iter().chain([&end]) {
-        let ruled = after_rule && bar.is_rule;
+        let after_rule = last.filter(|last| last.is_rule && bar.is_rule);
+        let ruled = after_rule.is_some();
+        // Rules of one length close together are the rows of a table.
+        let gridded = bar.top - from < 0.4 * page.height
+            && after_rule.is_some_and(|last| {
+                (last.across.0 - bar.across.0).abs() < 3.0
+                    && (last.across.1 - bar.across.1).abs() < 3.0
+            });
         let height = (x, from, bar.top);
-        if bar.top - from > 2.0 * body
+        if !gridded
+            && bar.top - from > 2.0 * body
             && let Some((y0, y1)) = open(runs, body, height, is_known, ruled)
         {
             found.push(Gutter { x, y0, y1 });
         }
         if bar.bottom >= from {
-            (from, after_rule) = (bar.bottom, bar.is_rule);
+            from = bar.bottom;
+            last = Some(bar);
         }
     }
     found

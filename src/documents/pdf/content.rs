@@ -553,7 +553,14 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    fn finish(mut self) -> Page {
+    fn finish(self) -> Page {
+        let mut page = self.upright();
+        join_rules(&mut page.rules);
+        page
+    }
+
+    /// The page, turned where its text runs sideways.
+    fn upright(mut self) -> Page {
         let Some(turned) = self
             .sideways
             .iter()
@@ -586,6 +593,22 @@ impl<'a> Run<'_, 'a> {
             images: self.page.images.iter().map(turn).collect(),
         }
     }
+}
+
+/// Makes one rule of those that touch on one height: the borders of a row's cells.
+fn join_rules(rules: &mut Vec<Rect>) {
+    rules.sort_by(|a, b| {
+        let height = |rule: &Rect| (rule.y0 / 1.5).round();
+        height(a).total_cmp(&height(b)).then(a.x0.total_cmp(&b.x0))
+    });
+    rules.dedup_by(|next, kept| {
+        let touches = (next.y0 - kept.y0).abs() < 1.6 && next.x0 < kept.x1 + 2.0;
+        if touches {
+            kept.x1 = kept.x1.max(next.x1);
+            kept.y1 = kept.y1.max(next.y1);
+        }
+        touches
+    });
 }
 
 fn matrix(coefficients: [f64; 6]) -> Affine {

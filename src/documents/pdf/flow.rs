@@ -288,7 +288,7 @@ impl Flow<'_> {
             .words
             .first()
             .is_some_and(|word| lists::is_mark(&word.text));
-        if mark && !(lower && !ended) {
+        if mark && (!lower || ended) {
             return !text.ends_with('-') || ended;
         }
         let indent = line.x0 - line.left;
@@ -416,3 +416,7 @@ fn take_words(lines: &mut Vec<Line>, length: usize) -> Vec<String> {
     }
     texts
 }
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

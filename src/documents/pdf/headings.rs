@@ -102,12 +102,15 @@ pub(super) fn is_heading(
     if block > 2 * MAX_BLOCK || !larger && block > MAX_BLOCK {
         return false;
     }
+    if larger && block > 1 && is_sentences(lines, at, usual) {
+        return false;
+    }
     let next = lines.get(at + 1).filter(|next| next.column == line.column);
     if !larger && next.is_some_and(|next| runs_on(line, next)) {
         return false;
     }
     if strong {
-        return !(ends_sentence && !larger) && (starts || continues(lines, at, usual));
+        return (larger || !ends_sentence) && (starts || continues(lines, at, usual));
     }
     if !starts && !continues(lines, at, usual) || ends_sentence {
         return false;
@@ -192,12 +195,28 @@ fn block(lines: &[Line], at: usize, usual: &Usual) -> usize {
     };
     let above = (1..=at)
         .rev()
+        .take(4 * MAX_BLOCK)
         .take_while(|at| alike(&lines[at - 1], &lines[*at]))
         .count();
-    let below = (at + 1..lines.len())
+    let below = (at + 1..lines.len().min(at + 4 * MAX_BLOCK))
         .take_while(|at| alike(&lines[at - 1], &lines[*at]))
         .count();
     above + 1 + below
+}
+
+/// Whether the lines of one look from `at` on are prose in a larger size.
+fn is_sentences(lines: &[Line], at: usize, usual: &Usual) -> bool {
+    let look_of = |line: &Line| (look(line, usual), line.column);
+    let same = |line: &&Line| look_of(line) == look_of(&lines[at]);
+    let texts: Vec<String> = lines[at..]
+        .iter()
+        .take(8)
+        .take_while(same)
+        .map(Line::text)
+        .collect();
+    let words: usize = texts.iter().map(|text| text.split(' ').count()).sum();
+    let starts_low = at > 0 && lines[at].text().starts_with(char::is_lowercase);
+    texts.last().is_some_and(|last| last.ends_with('.')) && (words > 15 || starts_low)
 }
 
 /// The typeface of most words.
@@ -238,14 +257,18 @@ pub(super) fn end(
         && is_part(end)
         && belongs(&lines[end - 1], &lines[end], usual)
         && depth(&lines[end].text()).is_none()
-        && !(is_deliberate_break(&lines[end - 1], &lines[end])
-            && lines[end].text().starts_with(char::is_uppercase)
-            && !is_centred(&lines[end - 1])
-            && !usual_title(&lines[start], usual))
+        && (usual_title(&lines[start], usual) || !is_new_heading(&lines[end - 1], &lines[end]))
     {
         end += 1;
     }
     end
+}
+
+/// Whether a second heading stands right under the first.
+fn is_new_heading(before: &Line, line: &Line) -> bool {
+    is_deliberate_break(before, line)
+        && line.text().starts_with(char::is_uppercase)
+        && !is_centred(before)
 }
 
 fn usual_title(line: &Line, usual: &Usual) -> bool {

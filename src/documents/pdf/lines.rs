@@ -115,16 +115,69 @@ impl Line {
     }
 }
 
-/// `words` with spaces where they stand apart.
+/// `words` with spaces where they stand apart; raised figures are kept from running into the text.
 pub(super) fn joined(words: &[Word]) -> String {
     let mut text = String::new();
     for (index, word) in words.iter().enumerate() {
         if index > 0 && !word.glued {
             text.push(' ');
         }
-        text.push_str(&word.text);
+        match raised(word, &text) {
+            Raised::Citation => {
+                text.push('[');
+                text.push_str(&word.text);
+                text.push(']');
+            }
+            Raised::Exponent => {
+                text.push('^');
+                text.push_str(&word.text);
+            }
+            Raised::No => text.push_str(&word.text),
+        }
     }
     text
+}
+
+/// What a raised word is.
+enum Raised {
+    /// The number of a reference or note.
+    Citation,
+    /// An exponent of a number.
+    Exponent,
+    /// On the line, or harmless: letters, and exponents of units.
+    No,
+}
+
+fn raised(word: &Word, before: &str) -> Raised {
+    let is_number = word.text.starts_with(|ch: char| ch.is_ascii_digit())
+        && word
+            .text
+            .chars()
+            .all(|ch| ch.is_ascii_digit() || matches!(ch, ',' | '-' | '–'));
+    let is_power = word
+        .text
+        .trim_start_matches(['-', '−', '–', '+'])
+        .chars()
+        .all(|ch| ch.is_ascii_digit());
+    let last = before.chars().next_back().unwrap_or(' ');
+    if !word.raised || !word.glued {
+        return Raised::No;
+    }
+    if last.is_ascii_digit() && is_power {
+        return Raised::Exponent;
+    }
+    // "m2", "ha-1" stay as they are; a long word or a stop takes no exponent.
+    let letters = before
+        .chars()
+        .rev()
+        .take_while(|ch| ch.is_alphabetic())
+        .count();
+    let cited = letters >= 4 || matches!(last, '.' | ',' | ';' | ':' | ')' | '”' | '"' | '%');
+    if is_number && cited {
+        Raised::Citation
+    } else {
+        Raised::No
+    }
 }
 
 /// Parts `glyphs` into runs; what is drawn twice (a poor man's bold) counts once.
@@ -139,7 +192,7 @@ pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
             }
             continue;
         }
-        if !seen.insert(place(glyph, 0.0)) || seen.contains(&place(glyph, -1.0)) {
+        if !seen.insert(place(glyph, 0)) || seen.contains(&place(glyph, -1)) {
             continue;
         }
         match runs
@@ -164,10 +217,11 @@ pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
     runs
 }
 
-fn place(glyph: &Glyph, shift: f32) -> (char, i32, i32) {
+fn place(glyph: &Glyph, shift: i32) -> (char, i32, i32, i32) {
     let grid = (0.1 * glyph.size).max(0.3);
     let cell = |at: f32| (at / grid).round() as i32;
-    (glyph.ch, cell(glyph.x0) + shift as i32, cell(glyph.y))
+    let size = (4.0 * glyph.size).round() as i32;
+    (glyph.ch, size, cell(glyph.x0) + shift, cell(glyph.y))
 }
 
 fn continues(run: &Run, glyph: &Glyph) -> bool {
@@ -326,9 +380,33 @@ pub(super) mod tests {
         all.extend(glyphs("14", 30.0, 96.5, 6.0));
         all.extend(glyphs("below", 10.0, 112.0, 10.0));
         let lines = lines(runs(&all));
-        assert_eq!(lines[0].text(), "seed14");
+        assert_eq!(lines[0].text(), "seed[14]");
         assert!(lines[0].words[1].raised);
         assert_eq!(lines[1].text(), "below");
+    }
+
+    #[test]
+    fn raised_figures_do_not_run_into_numbers_and_words() {
+        let raised = |text: &str| Word {
+            text: text.to_owned(),
+            raised: true,
+            glued: true,
+            ..Word::default()
+        };
+        let plain = |text: &str| Word {
+            text: text.to_owned(),
+            ..Word::default()
+        };
+        for (text, mark, expected) in [
+            ("10", "6", "10^6"),
+            ("by 12 %.", "14", "by 12 %.[14]"),
+            ("m", "2", "m2"),
+            ("ha", "−1", "ha−1"),
+            ("disorders", "1,2", "disorders[1,2]"),
+            ("Bekele", "a", "Bekelea"),
+        ] {
+            assert_eq!(joined(&[plain(text), raised(mark)]), expected);
+        }
     }
 
     #[test]

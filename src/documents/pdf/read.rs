@@ -25,6 +25,9 @@ const MAX_STEPS: u64 = 400_000_000;
 /// Bytes that the forms of one document unpack to, counted each time that one is drawn.
 const MAX_FORM_BYTES: u64 = 1 << 30;
 
+/// Most runs of text on a page; dense print has 1,500. What lays them out is not linear.
+const MAX_RUNS: usize = 6_000;
+
 /// What a PDF says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PdfContent {
@@ -181,19 +184,17 @@ impl Survey {
     }
 }
 
-/// Places that at least two pages share.
+/// Places that at least two pages share, each once.
 fn common(places: &[f32], body: f32) -> Vec<f32> {
-    places
-        .iter()
-        .enumerate()
-        .filter(|(index, place)| {
-            places
-                .iter()
-                .enumerate()
-                .any(|(other, at)| other != *index && (at - **place).abs() < 0.7 * body)
-        })
-        .map(|(_, place)| *place)
-        .collect()
+    let mut sorted = places.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let mut shared: Vec<f32> = sorted
+        .windows(2)
+        .filter(|pair| pair[1] - pair[0] < 0.7 * body)
+        .map(|pair| pair[0])
+        .collect();
+    shared.dedup_by(|next, kept| *next - *kept < 0.5 * body);
+    shared
 }
 
 /// The runs of a page without what the file marks as decoration and what stands off the page.
@@ -212,7 +213,9 @@ fn text_runs(page: &Page) -> Vec<Run> {
         })
         .copied()
         .collect();
-    lines::runs(&glyphs)
+    let mut runs = lines::runs(&glyphs);
+    runs.truncate(MAX_RUNS);
+    runs
 }
 
 /// All lines of a document in reading order.

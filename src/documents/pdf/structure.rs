@@ -582,3 +582,7 @@ impl Builder<'_> {
         &mut self.structure.sections[last]
     }
 }
+
+#[cfg(test)]
+#[path = "structure_tests.rs"]
+mod tests;

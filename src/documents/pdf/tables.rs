@@ -361,12 +361,18 @@ pub(super) fn read(found: &Found, lines: &[Line]) -> Table {
         append(&mut header, row);
     }
     let mut body: Vec<Vec<String>> = Vec::new();
+    let ruled = ruled_rows(found, &rows, &placed[header_lines..]);
     for (index, row) in placed.iter().enumerate().skip(header_lines) {
-        let gap = index
-            .checked_sub(1)
-            .map_or(f32::MAX, |before| rows[index].y - rows[before].y);
+        let before = index.checked_sub(1).filter(|_| index > header_lines);
+        let goes_on = before.is_some_and(|before| {
+            if ruled {
+                rules_above(found, rows[before]) == rules_above(found, rows[index])
+            } else {
+                is_continued(row, rows[index].y - rows[before].y, rows[index].size)
+            }
+        });
         match body.last_mut() {
-            Some(last) if is_continued(row, gap, rows[index].size) => append(last, row),
+            Some(last) if goes_on => append(last, row),
             _ => body.push(row.clone()),
         }
     }
@@ -375,6 +381,21 @@ pub(super) fn read(found: &Found, lines: &[Line]) -> Table {
         header,
         rows: body,
     }
+}
+
+fn rules_above(found: &Found, line: &Line) -> usize {
+    found.rules.iter().filter(|rule| rule.y0 < line.y).count()
+}
+
+/// Whether rules part the rows: they stand between lines of words, not between groups of numbers.
+fn ruled_rows(found: &Found, rows: &[&Line], cells: &[Vec<String>]) -> bool {
+    let mut bands: Vec<usize> = rows.iter().map(|line| rules_above(found, line)).collect();
+    bands.dedup();
+    let filled = || cells.iter().flatten().filter(|cell| !cell.is_empty());
+    let numbers = filled()
+        .filter(|cell| cell.starts_with(|ch: char| ch.is_ascii_digit()))
+        .count();
+    bands.len() >= 4 && 3 * numbers < filled().count()
 }
 
 /// A line without a first cell, close under the row before it, goes on with that row.
