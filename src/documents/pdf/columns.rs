@@ -4,7 +4,7 @@
 //! cut at the ends of gutters into bands; a band's columns are read from left to right.
 
 use super::lines::Run;
-use super::page::{Page, Rect};
+use super::page::{Page, Rect, grids};
 
 /// Half the width that must be white, in sizes of the body text.
 const HALF_WIDTH: f32 = 0.38;
@@ -87,8 +87,6 @@ struct Bar {
     top: f32,
     bottom: f32,
     is_rule: bool,
-    /// From where to where it goes.
-    across: (f32, f32),
 }
 
 /// Stretches of height in which nothing crosses `x` and prose stands on both sides.
@@ -102,7 +100,6 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
             top: run.top(),
             bottom: run.bottom(),
             is_rule: false,
-            across: (run.x0, run.x1),
         })
         .collect();
     let inner = 0.09 * page.height..0.93 * page.height;
@@ -116,7 +113,6 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
                 top: rule.y0,
                 bottom: rule.y1,
                 is_rule: true,
-                across: (rule.x0, rule.x1),
             }),
     );
     bars.extend(
@@ -128,33 +124,31 @@ fn openings(page: &Page, runs: &[Run], body: f32, x: f32, is_known: bool) -> Vec
                     && area.height() < 0.5 * page.height
                     && holds_lines(area, runs, x)
             })
-            .flat_map(|area| [(area.y0, area), (area.y1, area)])
-            .map(|(y, area)| Bar {
+            .flat_map(|area| [area.y0, area.y1])
+            .map(|y| Bar {
                 top: y,
                 bottom: y,
                 is_rule: true,
-                across: (area.x0, area.x1),
             }),
     );
     bars.sort_by(|a, b| a.top.total_cmp(&b.top));
     let mut found = Vec::new();
+    let grids = grids(page);
     let mut from = 0.0f32;
     let mut last: Option<&Bar> = None;
     let end = Bar {
         top: page.height,
         bottom: page.height,
         is_rule: false,
-        across: (0.0, 0.0),
     };
     for bar in bars.iter().chain([&end]) {
-        let after_rule = last.filter(|last| last.is_rule && bar.is_rule);
-        let ruled = after_rule.is_some();
-        // Rules of one length close together are the rows of a table.
-        let gridded = bar.top - from < 0.4 * page.height
-            && after_rule.is_some_and(|last| {
-                (last.across.0 - bar.across.0).abs() < 3.0
-                    && (last.across.1 - bar.across.1).abs() < 3.0
-            });
+        let ruled = bar.is_rule && last.is_some_and(|last| last.is_rule);
+        let gridded = grids.iter().any(|grid| {
+            grid.x0 < x - 3.0 * body
+                && grid.x1 > x + 3.0 * body
+                && grid.y0 < bar.top - body
+                && grid.y1 > from + body
+        });
         let height = (x, from, bar.top);
         if !gridded
             && bar.top - from > 2.0 * body

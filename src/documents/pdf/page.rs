@@ -59,3 +59,28 @@ pub(super) struct Page {
     /// Pictures.
     pub images: Vec<Rect>,
 }
+
+/// Whether two rules begin and end alike: those of one table do.
+pub(super) fn are_alike(one: &Rect, other: &Rect) -> bool {
+    (one.x0 - other.x0).abs() < 3.0 && (one.x1 - other.x1).abs() < 3.0
+}
+
+/// The areas between rules that begin and end alike, at least four near each other: ruled tables.
+///
+/// `rules` are sorted by height.
+pub(super) fn grids(page: &Page) -> Vec<Rect> {
+    let mut grids: Vec<(Rect, usize)> = Vec::new();
+    let inner = 0.09 * page.height..0.93 * page.height;
+    for rule in page.rules.iter().filter(|rule| inner.contains(&rule.y0)) {
+        let near = |grid: &Rect| are_alike(grid, rule) && rule.y0 - grid.y1 < 0.3 * page.height;
+        match grids.iter_mut().find(|(grid, _)| near(grid)) {
+            Some((grid, count)) => {
+                grid.y1 = rule.y1;
+                *count += 1;
+            }
+            None => grids.push((*rule, 1)),
+        }
+    }
+    grids.retain(|(_, count)| *count >= 4);
+    grids.into_iter().map(|(grid, _)| grid).collect()
+}

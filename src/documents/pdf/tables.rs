@@ -3,11 +3,14 @@
 use super::body::Usual;
 use super::captions::{self, Kind};
 use super::lines::{Line, Word, joined};
-use super::page::Rect;
+use super::page::{Rect, are_alike};
 use crate::documents::Table;
 
 /// Gap between cells, in sizes of the table's text.
 const CELL_GAP: f32 = 0.75;
+
+/// Gap that justified prose does not have.
+const PROSE_GAP: f32 = 0.9;
 
 /// Gap that makes a line look like a table's even without rules.
 const WIDE_GAP: f32 = 1.4;
@@ -72,7 +75,7 @@ pub(super) fn find(lines: &[Line], rules: &[Vec<Rect>], usual: &Usual) -> Vec<Fo
 fn is_prose(line: &Line, usual: &Usual) -> bool {
     let width = (line.right - line.left).max(1.0);
     usual.is_size(line.size)
-        && line.cells(WIDE_GAP).len() == 1
+        && line.cells(PROSE_GAP).len() == 1
         && line.x1 - line.x0 > 0.75 * width
         && line.letters() > 20
         && line.share(|word| usual.is_plain(word)) > 0.5
@@ -161,10 +164,14 @@ fn chain(lines: &[Line], below: &[Rect], from: f32, head: &Line, usual: &Usual) 
                 && line.x0 < rule.x1
                 && line.x1 > rule.x0
         });
+        // In a ruled table cells of words may stand as close as prose.
+        let gridded = below.iter().filter(|other| are_alike(other, rule)).count() >= 4
+            && rule.y0 - top < 20.0 * usual.leading
+            && chain.last().is_none_or(|last| are_alike(last, rule));
         let prose = between
             .map(|line| match captions::kind(line, None, usual) {
                 Some(_) => 2,
-                None => usize::from(is_prose(line, usual)),
+                None => usize::from(!gridded && is_prose(line, usual)),
             })
             .sum::<usize>();
         let far = chain.is_empty() && rule.y0 - from > 4.0 * usual.leading;
