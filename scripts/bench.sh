@@ -19,7 +19,7 @@ step "Measuring"
 grep -m 1 '^model name' /proc/cpuinfo || uname -m
 "$target/release/almanac" --state "$state" bench
 
-step "Searching vectors: the exact scan against the hora graph (the larger graph takes minutes to build)"
+step "Searching vectors: the exact scan, the int8 scan and the hora graph (the larger graph takes minutes to build)"
 for passages in 1000 10000; do
-    "$target/release/almanac" --state "$state" bench dense --passages "$passages"
+    "$target/release/almanac" --state "$state" bench dense --graph --passages "$passages"
 done

@@ -66,6 +66,28 @@ pub fn replace_with(
     sync_folder(folder)
 }
 
+/// Appends `bytes` to `path`, creating it when missing; blocking; durable when it returns.
+///
+/// A power cut may leave a part of `bytes`: readers must know a whole record from half a one.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let is_new = !path.exists();
+    let mut file = File::options()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(FileError::at("open", path))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_data())
+        .map_err(FileError::at("append to", path))?;
+    if is_new {
+        sync_folder(parent(path))?;
+    }
+    Ok(())
+}
+
 /// Points the symbolic link `link` at `target`, in one step; durable when it returns.
 ///
 /// # Errors
@@ -150,6 +172,15 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).expect("readable"), b"old");
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn what_is_appended_stands_behind_what_was_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        append(&path, b"one\n").expect("writable");
+        append(&path, b"two\n").expect("writable");
+        assert_eq!(fs::read(&path).expect("readable"), b"one\ntwo\n");
     }
 
     #[test]

@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("edition", &[]),
     ("library", &["documents", "model"]),
     ("answer", &["library", "model"]),
-    ("study", &["answer", "library", "documents"]),
+    ("study", &["answer", "library", "documents", "model"]),
     ("control", &[]),
     (
         "service",

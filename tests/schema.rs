@@ -266,6 +266,47 @@ fn asks_are_valid_to_the_schema_where_they_are_valid_to_the_box() {
 }
 
 #[test]
+fn documents_of_every_format_keep_to_the_schema() {
+    for (path, text) in [
+        (
+            "a.md",
+            "---\nauthor: A\nplace: {country: US, region: Iowa}\ncrop: corn\ndate: 2026\n---\n# T\n\nA.[^1]\n\n## B\n\n- c\n\n| d | e |\n|---|---|\n| f | g |\n\n[^1]: h\n",
+        ),
+        ("a.txt", "One.\u{c}Two."),
+        (
+            "a.html",
+            "<h1>Rust in Punjab</h1><p>x<figure><figcaption>Fig. 1</figcaption></figure>",
+        ),
+        ("a.csv", "soil,rate\nclay,20\n"),
+        (
+            "a.xml",
+            "<article><body><sec><title>S</title><p>x</p></sec></body></article>",
+        ),
+        (
+            "a.tei.xml",
+            "<TEI><text><body><div><head>S</head><p coords=\"3,1,1,1,1\">x</p></div></body></text></TEI>",
+        ),
+    ] {
+        let document = almanac::documents::read_bytes(Path::new(path), path, text.as_bytes());
+        let json = almanac::documents::to_json(&document.expect("readable"));
+        assert_eq!(check("document", &json), [""; 0], "{path}");
+        let back = almanac::documents::from_json(Path::new(path), json.to_string().as_bytes());
+        assert_eq!(
+            almanac::documents::to_json(&back.expect("its own form")),
+            json
+        );
+    }
+    let mut broken = json!({"version": 2});
+    assert!(check("document", &broken).len() > 5);
+    broken["surprise"] = json!(1);
+    assert!(
+        check("document", &broken)
+            .iter()
+            .any(|fault| fault.contains("surprise"))
+    );
+}
+
+#[test]
 fn the_examples_of_the_documentation_keep_to_their_schemas() {
     let text = std::fs::read_to_string(docs().join("mqtt.md")).expect("the documentation");
     let mut seen = Vec::new();

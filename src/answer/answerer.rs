@@ -107,14 +107,15 @@ impl Answerer {
         let started = Instant::now();
         let passages = self.parts.passages.as_ref();
         let asked = Asked::new(&question.text, passages);
-        let place = self.place_of(question);
+        let asked_place = question.place.as_ref().unwrap_or(&self.parts.place);
         let top_k = question.top_k.unwrap_or(self.parts.top_k);
         let mut hits = passages.search(&PassageQuery {
             text: &question.text,
-            place: &place,
+            place: asked_place,
             crop: question.crop.as_deref(),
             top_k: top_k.max(READ),
         })?;
+        let place = hits.place.clone();
         hits.hits.retain(|hit| holds(&hit.passage.place, &place));
         let crops = asked_crops(question, &hits);
         hits.hits.retain(|hit| is_about(&hit.passage, &crops));
@@ -136,27 +137,6 @@ impl Answerer {
             asked,
             started,
         })
-    }
-
-    /// The place a question names in words, where the library knows it; else the asker's; else the box's.
-    fn place_of(&self, question: &Question) -> Place {
-        let asked = question.place.as_ref().unwrap_or(&self.parts.place);
-        let text = format!(
-            " {} ",
-            words::split(&question.text).collect::<Vec<_>>().join(" ")
-        );
-        let names = |place: &Place| {
-            place.region.as_ref().is_some_and(|region| {
-                let own = asked.region.as_ref();
-                text.contains(&format!(" {region} ")) && own.is_none_or(|own| own != region)
-            })
-        };
-        self.parts
-            .passages
-            .places()
-            .into_iter()
-            .find(names)
-            .unwrap_or_else(|| asked.clone())
     }
 
     fn refusal(&self, found: &Found<'_>) -> Option<String> {

@@ -59,7 +59,9 @@ pub struct Fallback {
 pub struct Hits {
     /// Best first; at most as many as were asked for.
     pub hits: Vec<Hit>,
-    /// Set when a wider place than the asked one was searched.
+    /// Where was searched: a place that the question names goes before the asked one.
+    pub place: Place,
+    /// Set when only a wider place than that has passages.
     pub fallback: Option<Fallback>,
 }
 
@@ -86,7 +88,4 @@ pub trait Passages {
 
     /// How rare `word` is in the library: 1 where no passage holds it, near 0 where all do.
     fn rarity(&self, word: &str) -> f32;
-
-    /// The places that the library's documents name.
-    fn places(&self) -> Vec<Place>;
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::AnswerError;
 use super::passages::{Fallback, Hit, Hits, Passage, PassageQuery, Passages};
 use crate::library::{self, Library, LibraryError, Query};
-use crate::types::Place;
 
 impl Passages for Arc<Library> {
     fn search(&self, query: &PassageQuery<'_>) -> Result<Hits, AnswerError> {
@@ -21,6 +20,7 @@ impl Passages for Arc<Library> {
         .map_err(unreadable)?;
         Ok(Hits {
             hits: found.hits.into_iter().map(hit).collect(),
+            place: found.place,
             fallback: found.fallback.map(|fallback| Fallback {
                 asked: fallback.asked,
                 used: fallback.used,
@@ -30,16 +30,6 @@ impl Passages for Arc<Library> {
 
     fn rarity(&self, word: &str) -> f32 {
         Library::rarity(self, word)
-    }
-
-    fn places(&self) -> Vec<Place> {
-        let mut places: Vec<Place> = Vec::new();
-        for document in self.documents() {
-            if !places.contains(&document.place) {
-                places.push(document.place);
-            }
-        }
-        places
     }
 }
 

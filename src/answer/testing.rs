@@ -123,22 +123,39 @@ impl Shelf {
 
 impl Passages for Shelf {
     fn search(&self, query: &PassageQuery<'_>) -> Result<Hits, AnswerError> {
-        let mut place = query.place.clone();
+        // As the library does: a region that the question names goes before the asked place.
+        let names = |place: &&Place| {
+            let region = place.region.as_deref();
+            region.is_some_and(|region| query.text.contains(region))
+        };
+        let named = self
+            .passages
+            .iter()
+            .map(|passage| &passage.place)
+            .find(names);
+        let asked = named.unwrap_or(query.place).clone();
+        let mut place = asked.clone();
         loop {
             let here = self.holding(&place);
             if !here.is_empty() {
-                let fallback = (place != *query.place).then(|| Fallback {
-                    asked: query.place.clone(),
+                let fallback = (place != asked).then(|| Fallback {
+                    asked: asked.clone(),
                     used: place.clone(),
                 });
                 return Ok(Hits {
                     hits: self.found(query.text, here, query.top_k),
+                    place: asked,
                     fallback,
                 });
             }
             match place.wider() {
                 Some(wider) => place = wider,
-                None => return Ok(Hits::default()),
+                None => {
+                    return Ok(Hits {
+                        place: asked,
+                        ..Hits::default()
+                    });
+                }
             }
         }
     }
@@ -151,12 +168,5 @@ impl Passages for Shelf {
             .filter(|passage| words::content(&passage.text).contains(&stem))
             .count();
         1.0 - with as f32 / (self.passages.len() + 1) as f32
-    }
-
-    fn places(&self) -> Vec<Place> {
-        self.passages
-            .iter()
-            .map(|passage| passage.place.clone())
-            .collect()
     }
 }

@@ -1,9 +1,12 @@
 //! `almanac library`
 
+use anyhow::{anyhow, bail};
+
 use super::Context;
 use super::channel::Channel;
-use crate::control::{LibraryOp, Request};
-use crate::service::{DocumentLine, LibraryStats, PassageLine};
+use super::place;
+use crate::control::{LibraryOp, Request, TagChange, TagKind};
+use crate::service::{DocumentLine, LibraryStats, PassageLine, TagsLine};
 
 /// Arguments of `almanac library`.
 #[derive(Debug, clap::Args)]
@@ -16,7 +19,7 @@ pub struct Args {
 enum What {
     /// List the documents
     List,
-    /// Show one document's passages
+    /// Show one document's passages; with --json, the whole document as it was read
     Show {
         /// The document's id, as `list` shows it
         document: String,
@@ -26,19 +29,40 @@ enum What {
         /// The document's id, as `list` shows it
         document: String,
     },
+    /// Show what documents are tagged with and where that is known from, or set it right
+    Tags {
+        /// The document's id, as `list` shows it; all documents when left out
+        document: Option<String>,
+        /// `place=US/Iowa`, `crop=maize` or `topic=planting`; several crops or topics: several times;
+        /// `place=anywhere` and `crop=` say that there is none
+        #[arg(long, value_name = "KIND=VALUE", requires = "document")]
+        set: Vec<String>,
+        /// Go back to what was found: `place`, `crop`, `topic` or `all`
+        #[arg(long, value_name = "KIND", requires = "document")]
+        clear: Vec<String>,
+    },
     /// Count documents and passages
     Stats,
 }
 
 /// Looks into the library, or removes from it.
 pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
-    let mut channel = Channel::open(&context.config)?;
     let what = match &args.what {
         What::List => LibraryOp::List,
+        What::Show { document } if context.output.is_json() => LibraryOp::Tree(document.clone()),
         What::Show { document } => LibraryOp::Show(document.clone()),
+        What::Tags {
+            document,
+            set,
+            clear,
+        } => LibraryOp::Tags {
+            document: document.clone(),
+            change: change(set, clear)?,
+        },
         What::Remove { document } => LibraryOp::Remove(document.clone()),
         What::Stats => LibraryOp::Stats,
     };
+    let mut channel = Channel::open(&context.config)?;
     let value = channel.call(&Request::Library { what }, &mut |_| {})?;
     let out = context.output;
     if out.is_json() {
@@ -59,8 +83,85 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
                 out.line(&line.to_string())?;
             }
         }
+        What::Tags { .. } => {
+            for line in serde_json::from_value::<Vec<TagsLine>>(value)? {
+                out.line(line.to_string().trim_end())?;
+            }
+        }
         What::Remove { document } => out.line(&format!("removed {document}"))?,
         What::Stats => out.line(&serde_json::from_value::<LibraryStats>(value)?.to_string())?,
     }
     Ok(())
+}
+
+/// The change that `--set` and `--clear` ask for; `None` when they ask for nothing.
+fn change(set: &[String], clear: &[String]) -> anyhow::Result<Option<TagChange>> {
+    let mut change = TagChange::default();
+    for kind in clear {
+        change.clear.extend(match kind.as_str() {
+            "place" => vec![TagKind::Place],
+            "crop" => vec![TagKind::Crop],
+            "topic" => vec![TagKind::Topic],
+            "all" => vec![TagKind::Place, TagKind::Crop, TagKind::Topic],
+            other => bail!("--clear {other}: expected place, crop, topic or all"),
+        });
+    }
+    for pair in set {
+        let expected = "expected place=US/Iowa, crop=maize or topic=planting";
+        let (kind, value) = pair
+            .split_once('=')
+            .ok_or_else(|| anyhow!("--set {pair}: {expected}"))?;
+        let add = |list: &mut Option<Vec<String>>| {
+            let list = list.get_or_insert_default();
+            let value = value.trim();
+            list.extend((!value.is_empty()).then(|| value.to_owned()));
+        };
+        match kind.trim() {
+            "place" => {
+                let place = place::parse(value).map_err(|reason| anyhow!("--set {pair}: {reason}"));
+                change.place = Some(place?);
+            }
+            "crop" => add(&mut change.crops),
+            "topic" => add(&mut change.topics),
+            _ => bail!("--set {pair}: {expected}"),
+        }
+    }
+    Ok((change != TagChange::default()).then_some(change))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Place;
+
+    fn change_of(set: &[&str], clear: &[&str]) -> anyhow::Result<Option<TagChange>> {
+        let owned = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        change(&owned(set), &owned(clear))
+    }
+
+    #[test]
+    fn settings_add_up_by_kind_and_nonsense_is_refused() {
+        let change = change_of(
+            &["place=US/Iowa", "crop=maize", "crop=rice", "topic="],
+            &["all"],
+        );
+        let change = change.expect("valid").expect("a change");
+        assert_eq!(change.place, Some(Place::new("US", "Iowa")));
+        assert_eq!(change.crops, Some(vec!["maize".into(), "rice".into()]));
+        assert_eq!(change.topics, Some(Vec::new()));
+        assert_eq!(change.clear.len(), 3);
+        assert_eq!(change_of(&[], &[]).expect("valid"), None);
+        for (set, clear) in [
+            (&["place"][..], &[][..]),
+            (&["soil=clay"], &[]),
+            (&[], &["everything"]),
+        ] {
+            assert!(change_of(set, clear).is_err());
+        }
+    }
 }

@@ -13,7 +13,9 @@ mod words;
 pub use client::Client;
 pub use error::ControlError;
 pub use server::{Call, Server};
-pub use words::{Fault, FaultCode, LibraryOp, Progress, Reply, Request, SearchQuery};
+pub use words::{
+    Fault, FaultCode, LibraryOp, Progress, Reply, Request, SearchQuery, TagChange, TagKind,
+};
 
 use std::path::{Path, PathBuf};
 

@@ -57,6 +57,35 @@ pub struct SearchQuery {
     pub top_k: Option<usize>,
 }
 
+/// Tags to be set right; what is open stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TagChange {
+    /// Where the document holds; general for everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// All of its crops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crops: Option<Vec<String>>,
+    /// All of its topics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Vec<String>>,
+    /// Kinds of which earlier corrections are dropped first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clear: Vec<TagKind>,
+}
+
+/// A kind of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TagKind {
+    /// Where a document holds.
+    Place,
+    /// What it grows.
+    Crop,
+    /// What it is about.
+    Topic,
+}
+
 /// What may be done with the library.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -65,6 +94,17 @@ pub enum LibraryOp {
     List,
     /// One document's passages.
     Show(String),
+    /// One document as it was read, in its JSON form.
+    Tree(String),
+    /// Tags of all documents, or of one, set right before if there is a change.
+    Tags {
+        /// The document's id; all when open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        document: Option<String>,
+        /// What to set right; needs a document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<TagChange>,
+    },
     /// Takes one document out.
     Remove(String),
     /// Counts and sizes.

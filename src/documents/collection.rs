@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::reader::{Names, assemble, extension};
-use super::{Document, DocumentError, beir, read_file};
+use super::reader::{Given, assemble, extension, read_tagged};
+use super::{Document, DocumentError, Tags, beir};
 use crate::durable::FileError;
 use crate::types::Digest;
 
@@ -49,22 +49,24 @@ pub fn count(path: &Path) -> usize {
     count.max(1)
 }
 
-/// The documents of the file at `path`, read one after another; `id` names a file's only one.
+/// The documents of the file at `path`, read one after another; `id` names a file's only one, `folder` is
+/// what its folder says of them.
 ///
 /// # Errors
 /// The file cannot be opened, or no reader knows its name. What is wrong with its content comes out of
 /// the iterator.
-pub fn open(path: &Path, id: &str) -> Result<Documents, DocumentError> {
+pub fn open(path: &Path, id: &str, folder: Tags) -> Result<Documents, DocumentError> {
     let path = path.to_owned();
     if !is_lines(&path) {
         super::reader_for(&path)?;
         let id = id.to_owned();
-        return Ok(Documents(State::One { path, id }));
+        return Ok(Documents(State::One { path, id, folder }));
     }
     let file = File::open(&path).map_err(FileError::at("open", &path))?;
     Ok(Documents(State::Lines(Collection {
         lines: Lines::new(file),
         path,
+        folder,
         good: 0,
         bad: 0,
     })))
@@ -76,7 +78,11 @@ pub struct Documents(State);
 
 #[derive(Debug)]
 enum State {
-    One { path: PathBuf, id: String },
+    One {
+        path: PathBuf,
+        id: String,
+        folder: Tags,
+    },
     Lines(Collection),
     Done,
 }
@@ -94,7 +100,7 @@ impl Iterator for Documents {
     fn next(&mut self) -> Option<Self::Item> {
         match std::mem::replace(&mut self.0, State::Done) {
             State::Done => None,
-            State::One { path, id } => Some(read_file(&path, &id)),
+            State::One { path, id, folder } => Some(read_tagged(&path, &id, folder)),
             State::Lines(mut collection) => {
                 let (next, goes_on) = collection.next()?;
                 if goes_on {
@@ -110,6 +116,7 @@ impl Iterator for Documents {
 #[derive(Debug)]
 struct Collection {
     path: PathBuf,
+    folder: Tags,
     lines: Lines,
     good: u64,
     bad: u64,
@@ -122,7 +129,7 @@ impl Collection {
             match self.lines.next() {
                 Ok(None) => return None,
                 Ok(Some(line)) if line.is_blank() => continue,
-                Ok(Some(line)) => break line.document(&self.path),
+                Ok(Some(line)) => break line.document(&self.path, &self.folder),
                 Err(error) => {
                     let error = FileError::at("read", &self.path)(error);
                     return Some((Err(error.into()), false));
@@ -201,7 +208,7 @@ impl Line<'_> {
         self.bytes.is_some_and(<[u8]>::is_empty)
     }
 
-    fn document(&self, path: &Path) -> Result<Document, DocumentError> {
+    fn document(&self, path: &Path, folder: &Tags) -> Result<Document, DocumentError> {
         let bad = |reason: String| DocumentError::Line {
             path: path.to_owned(),
             line: self.number,
@@ -216,11 +223,12 @@ impl Line<'_> {
             return Err(bad("there is no text in it".into()));
         }
         let id = content.metadata.id.clone().unwrap_or_default();
-        let names = Names {
+        let given = Given {
             id: &id,
             title: &id,
+            folder: folder.clone(),
         };
-        assemble(path, names, content, Digest::of(bytes)).map_err(|error| bad(error.to_string()))
+        assemble(path, given, content, Digest::of(bytes)).map_err(|error| bad(error.to_string()))
     }
 }
 
@@ -232,7 +240,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("corpus.jsonl");
         std::fs::write(&path, text).expect("writable");
-        open(&path, "corpus.jsonl").expect("there").collect()
+        open(&path, "corpus.jsonl", Tags::default())
+            .expect("there")
+            .collect()
     }
 
     #[test]
@@ -288,7 +298,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.md");
         std::fs::write(&path, "Text.").expect("writable");
-        let documents: Vec<_> = open(&path, "a.md").expect("there").collect();
+        let documents: Vec<_> = open(&path, "a.md", Tags::default())
+            .expect("there")
+            .collect();
         assert_eq!(documents.len(), 1);
         assert_eq!(count(&path), 1);
     }

@@ -30,6 +30,46 @@ const CROPS: &[&[&str]] = &[
     &["cocoa", "cacao"],
     &["banana", "plantain"],
     &["pea"],
+    &["common bean", "rajma", "feijao", "feijão", "frijol"],
+    &["mungbean", "moong"],
+    &["urdbean", "urad"],
+    &["pigeonpea", "arhar", "tur"],
+    &["sugarbeet"],
+    &["berseem"],
+    &[
+        "citrus",
+        "kinnow",
+        "orange",
+        "mandarin",
+        "lemon",
+        "grapefruit",
+        "laranja",
+    ],
+    &["mango", "manga"],
+    &["apple"],
+    &["grape", "grapevine", "uva"],
+    &["cattle", "cow", "dairy", "gado"],
+    &["buffalo", "bufalo", "búfalo"],
+];
+
+/// Two words that name a crop together; the second alone may name another.
+const PAIRS: &[(&str, &str, &str)] = &[
+    ("common", "bean", "common bean"),
+    ("dry", "bean", "common bean"),
+    ("kidney", "bean", "common bean"),
+    ("green", "gram", "mungbean"),
+    ("black", "gram", "urdbean"),
+    ("bengal", "gram", "chickpea"),
+    ("pigeon", "pea", "pigeonpea"),
+    ("chick", "pea", "chickpea"),
+    ("sugar", "cane", "sugarcane"),
+    ("sugar", "beet", "sugarbeet"),
+    ("milho", "safrinha", "maize"),
+];
+
+/// Names that are other words too: in a question they name crops, in running text hardly ever.
+const AMBIGUOUS: &[&str] = &[
+    "gram", "grams", "pea", "orange", "jau", "cana", "tur", "manga", "apple", "buffalo", "cafe",
 ];
 
 /// The crop's canonical name: `corn` and `Maize` give `maize`; a name that is not known stays, lower-case.
@@ -56,21 +96,63 @@ pub fn known(word: &str) -> Option<&'static str> {
 /// `gram` and `pea` name crops only in a farmer's question; "5 grams" must not, so a word right after
 /// a number does not count.
 pub fn named_in(text: &str) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    let mut after_number = false;
-    for word in text.split(|c: char| !c.is_alphanumeric()) {
-        if word.is_empty() {
-            continue;
+    each_once(mentions(text).map(|(crop, _)| crop))
+}
+
+/// As [`named_in`] for titles and running text, where `gram` is a weight and `orange` a colour.
+pub(super) fn named_in_prose(text: &str) -> Vec<&'static str> {
+    each_once(
+        mentions(text)
+            .filter(|(_, is_sure)| *is_sure)
+            .map(|(crop, _)| crop),
+    )
+}
+
+/// How often running text names each crop, in order of appearance, and its number of words.
+pub(super) fn counted_in_prose(text: &str) -> (Vec<(&'static str, usize)>, usize) {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for (crop, _) in mentions(text).filter(|(_, is_sure)| *is_sure) {
+        match counts.iter_mut().find(|(known, _)| *known == crop) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((crop, 1)),
         }
-        if !after_number
-            && let Some(crop) = known(&word.to_lowercase())
-            && !found.contains(&crop)
-        {
+    }
+    (counts, words(text).count())
+}
+
+fn each_once(crops: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for crop in crops {
+        if !found.contains(&crop) {
             found.push(crop);
         }
-        after_number = word.chars().all(|c| c.is_ascii_digit());
     }
     found
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.is_empty())
+}
+
+/// Every mention of a crop in order, with whether the word names nothing else.
+fn mentions(text: &str) -> impl Iterator<Item = (&'static str, bool)> {
+    let mut before = String::new();
+    words(text).filter_map(move |word| {
+        let word = word.to_lowercase();
+        let after_number = !before.is_empty() && before.chars().all(|c| c.is_ascii_digit());
+        let singular = word.strip_suffix('s').unwrap_or(&word);
+        let pair = PAIRS
+            .iter()
+            .find(|(first, second, _)| *first == before && *second == singular);
+        let found = match pair {
+            Some((_, _, crop)) => Some((*crop, true)),
+            None if after_number => None,
+            None => known(&word).map(|crop| (crop, !AMBIGUOUS.contains(&word.as_str()))),
+        };
+        before = word;
+        found
+    })
 }
 
 #[cfg(test)]
@@ -99,6 +181,19 @@ mod tests {
         );
         assert!(named_in("Use 5 grams a litre").is_empty());
         assert_eq!(named_in("When do I sow gram?"), ["chickpea"]);
+        assert_eq!(
+            named_in("green gram, dry beans and sugar cane for a dairy"),
+            ["mungbean", "common bean", "sugarcane", "cattle"]
+        );
+    }
+
+    #[test]
+    fn in_prose_a_weight_and_a_colour_are_no_crops() {
+        assert!(named_in_prose("some grams of an orange powder").is_empty());
+        assert_eq!(
+            counted_in_prose("Corn and maize, then wheat."),
+            (vec![("maize", 2), ("wheat", 1)], 5)
+        );
     }
 
     #[test]

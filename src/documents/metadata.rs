@@ -6,8 +6,9 @@ use crate::types::Place;
 /// Longest single value, in characters.
 const MAX_CHARS: usize = 500;
 
-/// Most authors, crops and topics kept.
+/// Most authors, crops and topics kept, and longest of them in characters.
 const MAX_ITEMS: usize = 64;
+const MAX_ITEM_CHARS: usize = 100;
 
 /// What a file says of itself; every part may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,8 +66,9 @@ impl Metadata {
             (!text.is_empty()).then(|| clipped(&text, MAX_CHARS))
         };
         let list = |texts: Vec<String>| {
-            let kept = texts.into_iter().filter_map(word);
-            kept.take(MAX_ITEMS).collect::<Vec<String>>()
+            let kept = texts.into_iter().filter_map(word).take(MAX_ITEMS);
+            let kept = kept.map(|text| clipped(&text, MAX_ITEM_CHARS));
+            kept.collect::<Vec<String>>()
         };
         Metadata {
             // Too long an id is refused by name, not cut into another one.

@@ -13,6 +13,7 @@ pub mod extraction;
 mod front_matter;
 mod grid;
 mod html;
+mod json;
 mod markdown;
 mod metadata;
 mod outline;
@@ -29,6 +30,7 @@ pub use collection::{Documents, count, open};
 pub use csv::CsvReader;
 pub use error::DocumentError;
 pub use html::HtmlReader;
+pub use json::{JSON_VERSION, from_json, to_json};
 pub use markdown::MarkdownReader;
 pub use metadata::Metadata;
 pub use passages::{Passage, PassageOptions, passages};
@@ -39,7 +41,8 @@ pub use reader::{
     reader_for,
 };
 pub use sentences::sentences;
-pub use tags::{Origin, Tag, Tags};
+pub(crate) use tags::is_tags;
+pub use tags::{Correction, FolderTags, Origin, Tag, Tags};
 pub use xml::XmlReader;
 
 use serde::{Deserialize, Serialize};

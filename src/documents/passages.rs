@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Document, Section, Table, crops, sentences};
+use super::{Body, Document, Section, Table, Tags, crops, sentences};
 use crate::model::TokenCounter;
 use crate::types::Place;
 
@@ -52,6 +52,15 @@ impl Passage {
         self.headings.last().unwrap_or(&self.title)
     }
 
+    /// The same passage of a document with the tags `tags`; its words and numbers stay.
+    pub fn retagged(&self, tags: &Tags) -> Passage {
+        Passage {
+            place: tags.place(),
+            crops: crops_of(&tags.crops(), &self.headings, &self.text),
+            ..self.clone()
+        }
+    }
+
     /// What is embedded and searched: title and headings, then the text.
     pub fn indexed_text(&self) -> String {
         // An id in the place of a title says nothing.
@@ -60,7 +69,9 @@ impl Passage {
             false => self.title.as_str(),
         };
         let mut out = prefix(title, &self.headings);
-        out.push('\n');
+        if !out.is_empty() {
+            out.push('\n');
+        }
         out.push_str(&self.text);
         out
     }

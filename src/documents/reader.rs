@@ -138,11 +138,23 @@ pub fn is_supported(path: &Path) -> bool {
 /// # Errors
 /// See [`DocumentError`]; the size is checked before the file is read.
 pub fn read_file(path: &Path, id: &str) -> Result<Document, DocumentError> {
+    read_tagged(path, id, Tags::default())
+}
+
+/// As [`read_file`], with what its folder says of it.
+pub(super) fn read_tagged(path: &Path, id: &str, folder: Tags) -> Result<Document, DocumentError> {
     reader_for(path)?;
     let metadata = std::fs::metadata(path).map_err(FileError::at("look at", path))?;
     check_size(path, metadata.len())?;
     let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
-    read_bytes(path, id, &bytes)
+    read(
+        Source {
+            path,
+            bytes: &bytes,
+        },
+        id,
+        folder,
+    )
 }
 
 /// As [`read_file`], from `bytes`; `path` names the format and stands in messages.
@@ -150,9 +162,14 @@ pub fn read_file(path: &Path, id: &str) -> Result<Document, DocumentError> {
 /// # Errors
 /// As [`read_file`], without those of the file system.
 pub fn read_bytes(path: &Path, id: &str, bytes: &[u8]) -> Result<Document, DocumentError> {
+    read(Source { path, bytes }, id, Tags::default())
+}
+
+fn read(source: Source<'_>, id: &str, folder: Tags) -> Result<Document, DocumentError> {
+    let Source { path, bytes } = source;
     let reader = reader_for(path)?;
     check_size(path, bytes.len() as u64)?;
-    let content = reader.read(Source { path, bytes })?;
+    let content = reader.read(source)?;
     if content.sections.is_empty() {
         return Err(DocumentError::Empty {
             path: path.to_owned(),
@@ -160,34 +177,40 @@ pub fn read_bytes(path: &Path, id: &str, bytes: &[u8]) -> Result<Document, Docum
     }
     let stem = path.file_stem().map(|stem| stem.to_string_lossy());
     let title = stem.map_or_else(|| id.to_owned(), std::borrow::Cow::into_owned);
-    assemble(
-        path,
-        Names { id, title: &title },
-        content,
-        Digest::of(bytes),
-    )
+    let given = Given {
+        id,
+        title: &title,
+        folder,
+    };
+    assemble(path, given, content, Digest::of(bytes))
 }
 
-/// What a document is called where it does not say.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Names<'a> {
+/// What is known of a document besides its content.
+#[derive(Clone, Debug)]
+pub(super) struct Given<'a> {
+    /// Its id, unless it has another of its own.
     pub id: &'a str,
+    /// Its title, unless it has one of its own.
     pub title: &'a str,
+    /// What its folder says of it.
+    pub folder: Tags,
 }
 
 pub(super) fn assemble(
     path: &Path,
-    names: Names<'_>,
+    given: Given<'_>,
     content: Content,
     digest: Digest,
 ) -> Result<Document, DocumentError> {
     let metadata = content.metadata.bounded();
-    let tags = Tags::of_metadata(&metadata);
-    let id = metadata.id.unwrap_or_else(|| names.id.replace('\\', "/"));
-    let title = metadata.title.unwrap_or_else(|| one_line(names.title));
+    let title = metadata.title.clone();
+    let title = title.unwrap_or_else(|| one_line(given.title));
+    let sections = under(&title, content.sections);
+    let tags = Tags::find(&metadata, given.folder, &title, &sections);
+    let id = metadata.id.unwrap_or_else(|| given.id.replace('\\', "/"));
     Ok(Document {
         id: checked_id(path, id)?,
-        sections: under(&title, content.sections),
+        sections,
         title,
         authors: metadata.authors,
         tags,

@@ -268,7 +268,7 @@ fn an_article_of_grobid_and_a_page_with_its_headings_give_the_same_tree() {
     let captions = tei.sections.iter().flat_map(|section| &section.blocks);
     let captions = captions.filter(|block| matches!(block.body, Body::Caption(_)));
     let pages: Vec<_> = captions.map(|caption| caption.page).collect();
-    assert_eq!(pages, [Some(5), Some(6), Some(7), Some(7)]);
+    assert_eq!(pages, [Some(5), Some(7), Some(7), Some(6)]);
 }
 
 #[test]

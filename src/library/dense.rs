@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1};
 
+use super::quantized::Codes;
+
 /// The rows that a search may return.
 pub type Eligible<'a> = &'a (dyn Fn(usize) -> bool + Sync);
 
@@ -31,24 +33,62 @@ pub trait VectorSearch: Send + Sync {
     ) -> Vec<(usize, f32)>;
 }
 
+/// Unit vectors, a row each, with their codes.
+#[derive(Debug, Default)]
+pub struct Block {
+    vectors: Array2<f32>,
+    codes: Codes,
+}
+
+impl Block {
+    /// The codes of its vectors.
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+}
+
+impl From<Array2<f32>> for Block {
+    fn from(vectors: Array2<f32>) -> Self {
+        Block {
+            codes: Codes::of(vectors.view()),
+            vectors,
+        }
+    }
+}
+
 /// Unit vectors in memory, in blocks that documents share with older snapshots.
 #[derive(Clone, Debug, Default)]
 pub struct Vectors {
     /// First row and rows of each block, by rising row.
-    blocks: Vec<(usize, Arc<Array2<f32>>)>,
+    blocks: Arc<[(usize, Arc<Block>)]>,
     rows: usize,
 }
 
 impl Vectors {
-    /// Joins `blocks`, in order; all have the same dimension.
-    pub fn new(blocks: impl IntoIterator<Item = Arc<Array2<f32>>>) -> Self {
-        let mut vectors = Vectors::default();
-        for block in blocks {
-            let first = vectors.rows;
-            vectors.rows += block.nrows();
-            vectors.blocks.push((first, block));
-        }
-        vectors
+    /// Joins `vectors`, in order; all have the same dimension.
+    pub fn new(vectors: impl IntoIterator<Item = Array2<f32>>) -> Self {
+        Vectors::of(vectors.into_iter().map(|vectors| Arc::new(vectors.into())))
+    }
+
+    /// Joins blocks that others share.
+    pub fn of(blocks: impl IntoIterator<Item = Arc<Block>>) -> Self {
+        let mut rows = 0;
+        let blocks = blocks
+            .into_iter()
+            .map(|block| {
+                let first = rows;
+                rows += block.vectors.nrows();
+                (first, block)
+            })
+            .collect();
+        Vectors { blocks, rows }
+    }
+
+    /// First row of each block, and the block.
+    pub fn blocks(&self) -> impl Iterator<Item = (usize, &Block)> {
+        self.blocks
+            .iter()
+            .map(|(first, block)| (*first, block.as_ref()))
     }
 
     /// Number of vectors.
@@ -65,16 +105,18 @@ impl Vectors {
     pub fn row(&self, row: usize) -> ArrayView1<'_, f32> {
         let block = self.blocks.partition_point(|(first, _)| *first <= row) - 1;
         let (first, block) = &self.blocks[block];
-        block.row(row - first)
+        block.vectors.row(row - first)
     }
 
     /// Length of a vector; 0 when there is none.
     pub fn dimension(&self) -> usize {
-        self.blocks.first().map_or(0, |(_, block)| block.ncols())
+        self.blocks
+            .first()
+            .map_or(0, |(_, block)| block.vectors.ncols())
     }
 }
 
-/// Compares every vector: the reference, and the fastest way for small libraries.
+/// Compares every vector: the reference.
 #[derive(Clone, Debug, Default)]
 pub struct ExactScan {
     vectors: Vectors,
@@ -108,8 +150,8 @@ impl VectorSearch for ExactScan {
         eligible: Eligible<'_>,
     ) -> Vec<(usize, f32)> {
         let mut best = Best::new(count);
-        for (first, block) in &self.vectors.blocks {
-            for (row, vector) in block.outer_iter().enumerate() {
+        for (first, block) in self.vectors.blocks.iter() {
+            for (row, vector) in block.vectors.outer_iter().enumerate() {
                 let row = first + row;
                 if eligible(row) {
                     best.offer(row, vector.dot(&query));
@@ -165,8 +207,8 @@ pub(crate) mod tests {
     pub(crate) fn contract(make: &dyn Fn(Vectors) -> Box<dyn VectorSearch>) {
         let all = clustered_vectors(300, 32, 7);
         // Blocks of uneven size, one of them empty.
-        let blocks = [0..1, 1..1, 1..120, 120..300]
-            .map(|rows| Arc::new(all.slice(ndarray::s![rows, ..]).to_owned()));
+        let blocks =
+            [0..1, 1..1, 1..120, 120..300].map(|rows| all.slice(ndarray::s![rows, ..]).to_owned());
         let search = make(Vectors::new(blocks));
         let name = search.name();
         assert_eq!(search.len(), 300);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Probe;
-use crate::documents::Document;
+use crate::documents::{Document, Tags};
 use crate::types::{Digest, Place};
 
 /// What the library knows of a document besides its passages.
@@ -15,18 +15,26 @@ pub struct DocumentEntry {
     pub id: String,
     /// Title.
     pub title: String,
+    /// Authors, as written.
+    pub authors: Vec<String>,
     /// Where it holds.
     pub place: Place,
     /// Canonical crop names.
     pub crops: Vec<String>,
     /// Topics.
     pub topics: Vec<String>,
+    /// The three above with where they are known from.
+    pub tags: Tags,
     /// Date of the content, as written.
     pub date: Option<String>,
     /// Where it comes from, as written.
     pub source: Option<String>,
     /// Licence, as written.
     pub licence: Option<String>,
+    /// Language tag, as written.
+    pub language: Option<String>,
+    /// Number of pages, where the format has them.
+    pub pages: Option<u32>,
     /// SHA-256 of the file.
     pub digest: Digest,
     /// Number of its passages.
@@ -35,6 +43,8 @@ pub struct DocumentEntry {
     pub file: Option<PathBuf>,
     /// Names how it was cut: another cut means another ingest.
     pub(super) cut: Digest,
+    /// The tags as they were found, before anybody set them right.
+    pub(super) found: Tags,
 }
 
 /// What [`Library::ingest`](super::Library::ingest) did.
@@ -78,9 +88,10 @@ pub struct LibraryStats {
 }
 
 impl DocumentEntry {
-    /// For `document`, cut into `passages` in the way named by `cut`.
+    /// For `document`, whose tags were `found`, cut into `passages` in the way named by `cut`.
     pub(super) fn new(
         document: &Document,
+        found: &Tags,
         passages: usize,
         file: Option<&Path>,
         cut: Digest,
@@ -88,16 +99,30 @@ impl DocumentEntry {
         DocumentEntry {
             id: document.id.clone(),
             title: document.title.clone(),
+            authors: document.authors.clone(),
             place: document.tags.place(),
             crops: document.tags.crops(),
             topics: document.tags.topics(),
+            tags: document.tags.clone(),
             date: document.date.clone(),
             source: document.source.clone(),
             licence: document.licence.clone(),
+            language: document.language.clone(),
+            pages: document.pages,
             digest: document.digest,
             passages,
             file: file.map(Path::to_owned),
             cut,
+            found: found.clone(),
         }
+    }
+
+    /// Gives it the tags `tags`, which came of `found`.
+    pub(super) fn set_tags(&mut self, tags: Tags, found: Tags) {
+        self.place = tags.place();
+        self.crops = tags.crops();
+        self.topics = tags.topics();
+        self.tags = tags;
+        self.found = found;
     }
 }

@@ -46,6 +46,16 @@ pub enum LibraryError {
         /// Schema that is read.
         expected: u32,
     },
+    /// The file with corrected tags is broken.
+    #[error(
+        "{path}: the corrected tags cannot be read: {reason}; mend the file, or move it away and set the tags again"
+    )]
+    Corrections {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file of the library cannot be read or written.
     #[error(transparent)]
     Io(#[from] FileError),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::words;
 use crate::documents::crops;
 use crate::types::Place;
 
@@ -10,6 +11,9 @@ use crate::types::Place;
 /// A quarter of the spread of a score: the place's own passage leads among equals, a wider one that is
 /// clearly better still wins.
 pub const WIDER_PENALTY: f32 = 0.25;
+
+/// What a passage about other crops only loses: its figures answer another question, however alike the words.
+pub const OTHER_CROP_PENALTY: f32 = 1.0;
 
 /// Nothing that leads stands at the asked place itself; citations must say so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,11 +35,14 @@ pub struct Scope {
 impl Scope {
     /// For the place and crop of a question, or else the crops that its text names.
     ///
-    /// A general place asks for nothing: it sets no limit.
-    pub fn new(place: Option<&Place>, crop: Option<&str>, text: &str) -> Self {
+    /// A region or district of `known` that the text names goes before the asker's own: "in Punjab"
+    /// asked from Iowa is asked of Punjab. A general place asks for nothing: it sets no limit.
+    pub fn new(place: Option<&Place>, crop: Option<&str>, text: &str, known: &[Place]) -> Self {
         let named = || crops::named_in(text).into_iter().map(str::to_owned);
+        let place = place.cloned().unwrap_or_default();
+        let place = named_place(text, &place, known).unwrap_or(place);
         Scope {
-            place: place.filter(|place| !place.is_general()).cloned(),
+            place: Some(place).filter(|place| !place.is_general()),
             crops: match crop.map(str::trim).filter(|crop| !crop.is_empty()) {
                 Some(crop) => vec![crops::canonical(crop)],
                 None => named().collect(),
@@ -64,6 +71,11 @@ impl Scope {
         crops.iter().any(|crop| self.crops.contains(crop))
     }
 
+    /// Whether all of `crops` are others than those asked about.
+    pub fn is_about_others(&self, crops: &[String]) -> bool {
+        !self.crops.is_empty() && !crops.is_empty() && !self.is_about(crops)
+    }
+
     /// The fallback that an answer led by a passage of `best` makes.
     pub fn fallback(&self, best: &Place) -> Option<Fallback> {
         let asked = self.place.as_ref()?;
@@ -72,6 +84,30 @@ impl Scope {
             used: best.clone(),
         })
     }
+}
+
+/// The narrowest of the `known` places that `text` names and `asked` does not.
+fn named_place(text: &str, asked: &Place, known: &[Place]) -> Option<Place> {
+    let text = format!(" {} ", words::folded(text));
+    let stands = |name: &str| text.contains(&format!(" {} ", words::folded(name)));
+    let narrowest = |place: &&Place| depth(place);
+    known
+        .iter()
+        .filter(|place| {
+            let name = place.district.as_ref().or(place.region.as_ref());
+            // The asker's own region, named again, is no other place: nor is one of its name elsewhere.
+            name.is_some_and(|name| stands(name) && !has(asked, name))
+        })
+        .max_by_key(narrowest)
+        .cloned()
+}
+
+/// Whether a level of `place` has this name.
+fn has(place: &Place, name: &str) -> bool {
+    [&place.country, &place.region, &place.district]
+        .into_iter()
+        .flatten()
+        .any(|level| words::folded(level) == words::folded(name))
 }
 
 /// Number of levels that are set.
@@ -95,7 +131,7 @@ mod tests {
 
     #[test]
     fn wider_places_hold_and_others_do_not() {
-        let scope = Scope::new(Some(&story()), None, "");
+        let scope = Scope::new(Some(&story()), None, "", &[]);
         let us = Place {
             country: Some("us".into()),
             ..Place::default()
@@ -114,15 +150,15 @@ mod tests {
 
     #[test]
     fn a_narrower_place_does_not_stand_for_a_wider_one() {
-        let scope = Scope::new(Some(&Place::new("US", "Iowa")), None, "");
+        let scope = Scope::new(Some(&Place::new("US", "Iowa")), None, "", &[]);
         assert_eq!(scope.levels_wider(&story()), None);
     }
 
     #[test]
     fn without_a_place_every_passage_may_be_returned() {
         for scope in [
-            Scope::new(None, None, ""),
-            Scope::new(Some(&Place::default()), None, ""),
+            Scope::new(None, None, "", &[]),
+            Scope::new(Some(&Place::default()), None, "", &[]),
         ] {
             assert_eq!(scope.levels_wider(&story()), Some(0));
             assert_eq!(scope.fallback(&Place::default()), None);
@@ -130,12 +166,41 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_the_question_names_goes_before_the_askers() {
+        let known = [
+            Place::new("IN", "Punjab"),
+            Place::new("US", "Iowa"),
+            Place::new("BR", "São Paulo"),
+            story(),
+        ];
+        let us = Place {
+            country: Some("US".into()),
+            ..Place::default()
+        };
+        let place = |asked: &Place, text: &str| {
+            let scope = Scope::new(Some(asked), None, text, &known);
+            scope.place().cloned().unwrap_or_default()
+        };
+        let iowa = Place::new("US", "Iowa");
+        assert_eq!(place(&iowa, "When do they sow in Punjab?"), known[0]);
+        assert_eq!(place(&us, "When to plant corn in Iowa"), iowa);
+        assert_eq!(place(&Place::default(), "cana em Sao Paulo"), known[2]);
+        assert_eq!(place(&story(), "When to plant in Iowa?"), story());
+        assert_eq!(place(&iowa, "How deep in Story county?"), story());
+        let elsewhere = Place::new("PK", "Punjab");
+        assert_eq!(place(&elsewhere, "When to sow in Punjab?"), elsewhere);
+        assert_eq!(place(&iowa, "How deep do I sow?"), iowa);
+    }
+
+    #[test]
     fn the_asked_crop_leads_and_a_named_one_stands_in() {
         let maize = ["maize".to_owned()];
         let wheat = ["wheat".to_owned()];
-        let asked = Scope::new(None, Some("Corn"), "Is wheat in rotation?");
+        let asked = Scope::new(None, Some("Corn"), "Is wheat in rotation?", &[]);
         assert!(asked.is_about(&maize) && !asked.is_about(&wheat));
-        let named = Scope::new(None, Some(" "), "Is wheat in rotation?");
+        let named = Scope::new(None, Some(" "), "Is wheat in rotation?", &[]);
         assert!(named.is_about(&wheat) && !named.is_about(&maize));
+        assert!(named.is_about_others(&maize) && !named.is_about_others(&[]));
+        assert!(!Scope::default().is_about_others(&maize));
     }
 }

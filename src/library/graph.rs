@@ -225,14 +225,12 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, &'static str>) -> Result<T, Graph
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::dense::tests::contract;
     use super::super::measure::{clustered_vectors, compare};
     use super::*;
 
     fn vectors(count: usize) -> Vectors {
-        Vectors::new([Arc::new(clustered_vectors(count, 32, 3))])
+        Vectors::new([clustered_vectors(count, 32, 3)])
     }
 
     fn build(vectors: &Vectors) -> GraphSearch {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use walkdir::WalkDir;
 
-use super::{Change, Library, LibraryError};
-use crate::documents;
+use super::{Change, DocumentEntry, Library, LibraryError};
+use crate::documents::{self, Document, DocumentError, FolderTags};
 use crate::durable::FileError;
 
 /// Passages committed before searches see them, as a share of the library (one in so many), so that
@@ -25,7 +25,7 @@ pub struct IngestOptions {
     pub sync: bool,
 }
 
-/// What became of one file.
+/// What became of one document, or of a file or line that is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -37,12 +37,12 @@ pub enum Outcome {
     Removed,
 }
 
-/// Told after every file.
+/// Told after every document.
 #[derive(Clone, Debug)]
 pub struct Progress<'a> {
-    /// Files done, this one included.
+    /// Documents done, this one included.
     pub done: usize,
-    /// Files in all.
+    /// Documents in all, as far as is known before they are read.
     pub total: usize,
     /// The document's id or, when it cannot be read, the file.
     pub name: &'a str,
@@ -82,18 +82,54 @@ pub struct IngestReport {
     pub stopped: bool,
 }
 
-/// A file to read, with its id.
+/// A file to read, with its id and the folder or file that was asked for.
 #[derive(Debug)]
 struct Task {
     id: String,
     path: PathBuf,
+    root: PathBuf,
+}
+
+/// What one run of an ingest knows.
+struct Run<'a> {
+    report: &'a mut IngestReport,
+    /// Documents of this run, with their files.
+    ids: BTreeMap<String, PathBuf>,
+    /// Files of which every document was read.
+    whole: BTreeSet<PathBuf>,
+    folders: FolderTags,
+    progress: &'a mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+    done: usize,
+    total: usize,
+    unpublished: usize,
+}
+
+impl Run<'_> {
+    fn tell(&mut self, name: &str, outcome: Outcome, passages: usize) -> ControlFlow<()> {
+        self.done += 1;
+        (self.progress)(&Progress {
+            done: self.done,
+            total: self.total.max(self.done),
+            name,
+            outcome,
+            passages,
+        })
+    }
+
+    fn fail(&mut self, path: &Path, reason: String) -> ControlFlow<()> {
+        self.report.failed.push(IngestFailure {
+            path: path.to_owned(),
+            reason,
+        });
+        self.tell(&path.display().to_string(), Outcome::Failed, 0)
+    }
 }
 
 impl Library {
     /// Takes in the documents at `paths`, folders with all below them in sorted order; blocking.
     ///
     /// A document's id is its path relative to the folder given, with forward slashes; a single file's is
-    /// its name. Hidden files are passed over. Each document is durable once `progress` has heard of it;
+    /// its name, and documents of a file with one a line have their own. Hidden files are passed over. Each document is durable once `progress` has heard of it;
     /// when `progress` breaks, the rest is left. Bad files go into the report.
     ///
     /// # Errors
@@ -108,107 +144,134 @@ impl Library {
         let mut report = IngestReport::default();
         let roots = roots(paths)?;
         let tasks = tasks(&roots, &mut report);
-        let gone = match options.sync {
+        let mut gone = match options.sync {
             true => self.gone(&roots, &tasks, &report)?,
             false => Vec::new(),
         };
-        let result = self.run(&tasks, &gone, &mut report, progress);
+        let total = tasks.iter().map(|task| documents::count(&task.path));
+        let mut run = Run {
+            total: total.sum::<usize>() + gone.len(),
+            report: &mut report,
+            ids: BTreeMap::new(),
+            whole: BTreeSet::new(),
+            folders: FolderTags::default(),
+            progress,
+            done: 0,
+            unpublished: 0,
+        };
+        let result = self.read_all(&tasks, &mut run).and_then(|flow| {
+            if flow.is_break() {
+                return Ok(flow);
+            }
+            if options.sync {
+                gone.extend(self.no_longer_in(&run));
+            }
+            self.remove_all(&gone, &mut run)
+        });
+        let is_stopped = matches!(result, Ok(ControlFlow::Break(())));
+        report.stopped = is_stopped;
         self.publish();
-        result.map(|()| report)
+        result.map(|_| report)
     }
 
-    fn run(
-        &self,
-        tasks: &[Task],
-        gone: &[String],
-        report: &mut IngestReport,
-        progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
-    ) -> Result<(), LibraryError> {
-        let total = tasks.len() + gone.len();
-        let mut done = 0;
-        let mut ids = BTreeMap::new();
-        let mut unpublished = 0;
-        let mut tell = |name: &str, outcome, passages| {
-            done += 1;
-            progress(&Progress {
-                done,
-                total,
-                name,
-                outcome,
-                passages,
-            })
-        };
+    fn read_all(&self, tasks: &[Task], run: &mut Run<'_>) -> Result<ControlFlow<()>, LibraryError> {
         for task in tasks {
-            let (name, outcome, passages) = self.take(task, &mut ids, report)?;
-            unpublished += passages;
-            if unpublished >= PUBLISH_FLOOR.max(self.snapshots.current().len() / PUBLISH_SHARE) {
-                self.publish();
-                unpublished = 0;
+            let documents = run
+                .folders
+                .of(&task.root, &task.path)
+                .and_then(|folder| documents::open(&task.path, &task.id, folder));
+            let documents = match documents {
+                Ok(documents) => documents,
+                Err(error) => {
+                    if run.fail(&task.path, error.to_string()).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    continue;
+                }
+            };
+            let failed = run.report.failed.len();
+            for document in documents {
+                if self.take(task, document, run)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-            if tell(&name, outcome, passages).is_break() {
-                report.stopped = true;
-                return Ok(());
+            if run.report.failed.len() == failed {
+                run.whole.insert(task.path.clone());
             }
         }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn remove_all(
+        &self,
+        gone: &[String],
+        run: &mut Run<'_>,
+    ) -> Result<ControlFlow<()>, LibraryError> {
         for id in gone {
             // A file that moved within the folders has given its id a new file by now.
-            if ids.contains_key(id.as_str()) || !self.commit_removal(id)? {
+            if run.ids.contains_key(id.as_str()) || !self.commit_removal(id)? {
                 continue;
             }
-            report.removed.push(id.clone());
-            if tell(id, Outcome::Removed, 0).is_break() {
-                report.stopped = true;
-                return Ok(());
+            run.report.removed.push(id.clone());
+            if run.tell(id, Outcome::Removed, 0).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Reads and commits one file; its name for the progress, what became of it, its new passages.
+    /// Commits one document.
     fn take(
         &self,
         task: &Task,
-        ids: &mut BTreeMap<String, PathBuf>,
-        report: &mut IngestReport,
-    ) -> Result<(String, Outcome, usize), LibraryError> {
-        let mut fail = |reason: String| {
-            report.failed.push(IngestFailure {
-                path: task.path.clone(),
-                reason,
-            });
-            let name = task.path.display().to_string();
-            Ok((name, Outcome::Failed, 0))
-        };
-        let document = match documents::read_file(&task.path, &task.id) {
+        document: Result<Document, DocumentError>,
+        run: &mut Run<'_>,
+    ) -> Result<ControlFlow<()>, LibraryError> {
+        let document = match document {
             Ok(document) => document,
-            Err(error) => return fail(error.to_string()),
+            Err(error) => return Ok(run.fail(&task.path, error.to_string())),
         };
-        if let Some(first) = ids.get(&document.id) {
-            return fail(format!(
+        if let Some(first) = run.ids.get(&document.id) {
+            let reason = format!(
                 "{}: its id {:?} is that of {} too; give one of them an `id` in its front matter",
                 task.path.display(),
                 document.id,
                 first.display()
-            ));
+            );
+            return Ok(run.fail(&task.path, reason));
         }
-        ids.insert(document.id.clone(), task.path.clone());
+        run.ids.insert(document.id.clone(), task.path.clone());
         let ingested = self.commit(&document, Some(&task.path))?;
         let new = match ingested.change {
-            Change::Added => {
-                report.added += 1;
-                ingested.passages
-            }
-            Change::Replaced => {
-                report.replaced += 1;
-                ingested.passages
-            }
-            Change::Unchanged => {
-                report.unchanged += 1;
-                0
-            }
+            Change::Unchanged => 0,
+            Change::Added | Change::Replaced => ingested.passages,
         };
-        report.passages += new;
-        Ok((document.id, Outcome::Taken(ingested.change), new))
+        match ingested.change {
+            Change::Added => run.report.added += 1,
+            Change::Replaced => run.report.replaced += 1,
+            Change::Unchanged => run.report.unchanged += 1,
+        }
+        run.report.passages += new;
+        run.unpublished += new;
+        if run.unpublished >= PUBLISH_FLOOR.max(self.snapshots.current().len() / PUBLISH_SHARE) {
+            self.publish();
+            run.unpublished = 0;
+        }
+        Ok(run.tell(&document.id, Outcome::Taken(ingested.change), new))
+    }
+
+    /// Ids of the documents that came from a file which was read whole and holds them no longer.
+    fn no_longer_in(&self, run: &Run<'_>) -> Vec<String> {
+        let writer = self.writer();
+        let documents = writer.documents.values();
+        let is_stale = |entry: &DocumentEntry| {
+            let file = entry.file.as_deref();
+            file.is_some_and(|file| run.whole.contains(file)) && !run.ids.contains_key(&entry.id)
+        };
+        documents
+            .filter(|document| is_stale(&document.entry))
+            .map(|document| document.entry.id.clone())
+            .collect()
     }
 
     /// Ids of the documents that came from below `roots` and whose file is gone.
@@ -280,6 +343,9 @@ fn tasks(roots: &[PathBuf], report: &mut IngestReport) -> Vec<Task> {
             if !entry.file_type().is_file() || !seen.insert(entry.path().to_owned()) {
                 continue;
             }
+            if entry.depth() > 0 && documents::is_tags(entry.path()) {
+                continue;
+            }
             // A file that was named is read whatever it is, so that its user hears why not.
             if entry.depth() > 0 && !documents::is_supported(entry.path()) {
                 report.skipped += 1;
@@ -288,6 +354,7 @@ fn tasks(roots: &[PathBuf], report: &mut IngestReport) -> Vec<Task> {
             tasks.push(Task {
                 id: id_of(root, entry.path()),
                 path: entry.into_path(),
+                root: root.clone(),
             });
         }
     }

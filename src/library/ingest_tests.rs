@@ -180,3 +180,165 @@ fn a_named_file_is_read_under_its_name_and_a_missing_path_is_an_error() {
         Err(LibraryError::NoSuchPath { .. })
     ));
 }
+
+#[test]
+fn a_file_with_a_document_a_line_is_taken_in_line_by_line() {
+    let bench = Bench::new(&[(
+        "corpus.jsonl",
+        "{\"_id\": \"d1\", \"text\": \"One.\"}\n{broken\n{\"_id\": \"d2\", \"text\": \"Two.\"}\n",
+    )]);
+    bench.write("queries.jsonl", b"{\"_id\": \"q1\", \"text\": \"Who?\"}");
+    let library = bench.library();
+    let mut heard = Vec::new();
+    let paths = [bench.farm.path().to_owned()];
+    let report = library
+        .ingest_paths(&paths, IngestOptions::default(), &mut |progress| {
+            heard.push((progress.done, progress.total));
+            ControlFlow::Continue(())
+        })
+        .expect("ingestable");
+    assert_eq!(
+        (report.added, report.failed.len(), report.skipped),
+        (2, 1, 1)
+    );
+    assert!(report.failed[0].reason.contains("line 2"), "{report:?}");
+    assert_eq!(heard, [(1, 3), (2, 3), (3, 3)]);
+    assert_eq!(ids(&library), ["d1", "d2"]);
+    let again = bench.ingest(&library, false).expect("ingestable");
+    assert_eq!(again.unchanged, 2);
+    // A line that is gone goes with a sync, but not while another line cannot be read.
+    bench.write(
+        "corpus.jsonl",
+        b"{\"_id\": \"d2\", \"text\": \"Two.\"}\n{broken",
+    );
+    assert!(
+        bench
+            .ingest(&library, true)
+            .expect("ingestable")
+            .removed
+            .is_empty()
+    );
+    bench.write("corpus.jsonl", b"{\"_id\": \"d2\", \"text\": \"Two.\"}\n");
+    let report = bench.ingest(&library, true).expect("ingestable");
+    assert_eq!(report.removed, ["d1"]);
+}
+
+#[test]
+fn an_ingest_of_lines_that_was_stopped_goes_on_where_it_was() {
+    let lines: String = (0..6)
+        .map(|n| format!("{{\"_id\": \"d{n}\", \"text\": \"Number {n}.\"}}\n"))
+        .collect();
+    let bench = Bench::new(&[("corpus.jsonl", &lines)]);
+    let library = bench.library();
+    let paths = [bench.farm.path().to_owned()];
+    let report =
+        library.ingest_paths(
+            &paths,
+            IngestOptions { sync: true },
+            &mut |progress| match progress.done {
+                2 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            },
+        );
+    assert!(report.expect("ingestable").stopped);
+    assert_eq!(ids(&library), ["d0", "d1"]);
+    let report = bench.ingest(&library, true).expect("ingestable");
+    assert_eq!((report.unchanged, report.added), (2, 4));
+}
+
+#[test]
+fn folder_tags_and_their_changes_reach_the_passages() {
+    let bench = Bench::new(&[
+        ("tags.toml", "place = \"US/Iowa\"\ncrops = [\"corn\"]\n"),
+        ("a.md", "One."),
+        ("b.md", "---\nplace: {country: IN}\n---\nTwo."),
+    ]);
+    let library = bench.library();
+    let report = bench.ingest(&library, false).expect("ingestable");
+    assert_eq!((report.added, report.skipped), (2, 0));
+    let passage = |id: &str| library.passages(id)[0].clone();
+    assert_eq!(passage("a.md").place.to_string(), "Iowa, US");
+    assert_eq!(passage("a.md").crops, ["maize"]);
+    assert_eq!(passage("b.md").place.to_string(), "IN");
+    bench.write("tags.toml", b"place = \"US\"\n");
+    let report = bench.ingest(&library, false).expect("ingestable");
+    assert_eq!(
+        (report.unchanged, report.passages),
+        (2, 0),
+        "nothing is embedded again"
+    );
+    assert_eq!(passage("a.md").place.to_string(), "US");
+    bench.write("tags.toml", b"place = [");
+    let report = bench.ingest(&library, false).expect("ingestable");
+    assert_eq!(report.failed.len(), 2);
+    assert_eq!(ids(&library).len(), 2);
+}
+
+#[test]
+fn corrected_tags_survive_a_new_ingest_a_restart_and_a_lost_index() {
+    let bench = Bench::new(&[("a.md", "# Maize in Iowa\n\nOne.")]);
+    let library = bench.library();
+    bench.ingest(&library, false).expect("ingestable");
+    let found = library.document("a.md").expect("there");
+    assert_eq!(
+        (found.place.to_string().as_str(), found.crops.len()),
+        ("Iowa, US", 1)
+    );
+    let correction = documents::Correction {
+        place: Some(crate::types::Place::new("IN", "Punjab")),
+        ..Default::default()
+    };
+    assert_eq!(
+        library
+            .correct("none", correction.clone())
+            .expect("no fault"),
+        None
+    );
+    let tags = library
+        .correct("a.md", correction)
+        .expect("writable")
+        .expect("there");
+    assert_eq!(tags.place.expect("set").from, documents::Origin::Corrected);
+    let place = |library: &Library| library.passages("a.md")[0].place.to_string();
+    assert_eq!(place(&library), "Punjab, IN");
+    bench.write("a.md", b"# Maize in Iowa\n\nOne and more.");
+    bench.ingest(&library, false).expect("ingestable");
+    assert_eq!(place(&library), "Punjab, IN");
+    drop(library);
+    let library = bench.library();
+    assert_eq!(place(&library), "Punjab, IN");
+    assert_eq!(library.damaged(), [""; 0]);
+    drop(library);
+    std::fs::remove_dir_all(bench.state.path().join("index")).expect("there");
+    std::fs::remove_file(bench.state.path().join("library.json")).expect("there");
+    let library = bench.library();
+    bench.ingest(&library, false).expect("ingestable");
+    assert_eq!(place(&library), "Punjab, IN");
+    library
+        .correct("a.md", documents::Correction::default())
+        .expect("writable");
+    assert_eq!(place(&library), "Iowa, US");
+}
+
+#[test]
+fn a_document_is_shown_as_it_was_read() {
+    let text = "# Maize\n\nAn introduction.[^1]\n\n## Rates\n\n| Soil | Rate |\n|---|---|\n| clay | 20 |\n\n[^1]: Guide\n";
+    let long = "A sentence of some words. ".repeat(6_000);
+    let bench = Bench::new(&[("a.md", text), ("long.md", &long)]);
+    let library = bench.library();
+    bench.ingest(&library, false).expect("ingestable");
+    let read =
+        |name: &str| documents::read_file(&bench.farm.path().join(name), name).expect("readable");
+    for name in ["a.md", "long.md"] {
+        assert_eq!(library.tree(name).expect("whole"), Some(read(name)));
+    }
+    assert_eq!(library.tree("none").expect("no fault"), None);
+    drop(library);
+    let library = bench.library();
+    assert_eq!(
+        library.tree("long.md").expect("whole"),
+        Some(read("long.md"))
+    );
+    library.remove("long.md").expect("removable");
+    assert_eq!(library.tree("long.md").expect("no fault"), None);
+}

@@ -5,19 +5,23 @@
 //! decides whether a passage answers a question, and nothing here talks to a user.
 
 mod builder;
+mod corrections;
 mod dense;
 mod entry;
 mod error;
 mod filter;
+mod fold;
 mod fuse;
 mod graph;
 mod ingest;
 mod lexical;
 mod measure;
+mod quantized;
 mod search;
 mod snapshot;
 mod store;
 mod store_open;
+mod tagging;
 #[cfg(test)]
 pub(crate) mod testing;
 mod words;
@@ -28,11 +32,16 @@ pub use error::LibraryError;
 pub use filter::Fallback;
 pub use graph::{GraphError, GraphSearch};
 pub use ingest::{IngestFailure, IngestOptions, IngestReport, Outcome, Progress};
-pub use measure::{DenseMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense};
+pub use measure::{
+    Comparison, DenseMeasure, GraphMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense,
+    percentile_us,
+};
+pub use quantized::QuantizedScan;
 pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
 pub use words::terms;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +49,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ndarray::Array2;
 
 use builder::GraphBuilder;
-use lexical::{Dictionary, count_terms};
+use corrections::Corrections;
+use lexical::{Dictionary, number_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
 use store::{Meta, Store, Stored};
 use words::QueryTerm;
@@ -72,6 +82,7 @@ pub struct Library {
 /// What is committed; the snapshot that is searched may be a few documents behind during a long ingest.
 struct Writer {
     store: Store,
+    corrections: Corrections,
     documents: BTreeMap<String, Arc<Indexed>>,
     dictionary: Arc<Dictionary>,
 }
@@ -100,11 +111,13 @@ impl Library {
                 (indexed.entry.id.clone(), Arc::new(indexed))
             })
             .collect();
-        let writer = Writer {
+        let mut writer = Writer {
             store: opened.store,
+            corrections: Corrections::load(folder)?,
             documents,
             dictionary: Arc::new(dictionary),
         };
+        writer.settle_tags()?;
         let snapshots = Arc::new(Snapshots::new(config.dense));
         snapshots.publish(writer.snapshot());
         Ok(Library {
@@ -204,19 +217,22 @@ impl Library {
 
     /// The passages that best fit `query`, best first; blocking, milliseconds; waits for no ingest.
     ///
+    /// Of passages that say the same in several documents the best is given and names the others.
+    ///
     /// # Errors
     /// The embedder fails.
     pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
         let vector = self.embed(std::slice::from_ref(&query.text))?;
         let snapshot = self.snapshots.current();
         let dense = self.snapshots.dense(&snapshot);
-        Ok(search::search(
-            &snapshot,
-            dense.as_ref(),
-            &self.search,
-            query,
-            vector.row(0),
-        ))
+        let more = Query {
+            top_k: fold::wanted(query.top_k),
+            ..query.clone()
+        };
+        let dense = dense.as_ref();
+        let mut results = search::search(&snapshot, dense, &self.search, &more, vector.row(0));
+        results.hits = fold::fold(results.hits, query.top_k);
+        Ok(results)
     }
 
     /// How rare `word` is: 1 where no passage has it, towards 0 where all have; a stop word has 0.
@@ -242,14 +258,21 @@ impl Library {
                 passages,
             });
         }
-        let passages = documents::passages(document, self.embedder.as_ref(), &self.options);
+        let found = &document.tags;
+        let correction = self.correction(&document.id);
+        let mut document = Cow::Borrowed(document);
+        if !correction.is_empty() {
+            document.to_mut().tags = found.corrected(&correction);
+        }
+        let passages = documents::passages(&document, self.embedder.as_ref(), &self.options);
         let texts: Vec<String> = passages.iter().map(Passage::indexed_text).collect();
         let stored = Stored {
-            entry: DocumentEntry::new(document, passages.len(), file, cut),
+            entry: DocumentEntry::new(&document, found, passages.len(), file, cut),
             references: document.references.clone(),
+            sections: document.sections.clone(),
             terms: texts
                 .iter()
-                .map(|text| counted(words::terms(text)))
+                .map(|text| words::terms(text).join(" "))
                 .collect(),
             vectors: self.embed(&texts)?,
             passages,
@@ -267,7 +290,7 @@ impl Library {
         })
     }
 
-    /// The number of passages when `document` is there already; a file that moved is noted.
+    /// The number of passages when `document` is there already; other tags and a file that moved are noted.
     fn unchanged(
         &self,
         document: &Document,
@@ -281,7 +304,9 @@ impl Library {
         if known.entry.digest != document.digest || known.entry.cut != cut {
             return Ok(None);
         }
-        if known.entry.file.as_deref() != file && file.is_some() {
+        if known.entry.found != document.tags {
+            writer.retag(&known, document.tags.clone(), file)?;
+        } else if known.entry.file.as_deref() != file && file.is_some() {
             let mut moved = Indexed::clone(&known);
             moved.entry.file = file.map(Path::to_owned);
             writer.store.put_entry(&moved.entry)?;
@@ -366,15 +391,6 @@ fn options(config: &LibraryConfig, embedder: &dyn Embedder) -> PassageOptions {
         max_tokens,
         overlap_tokens: config.overlap_tokens.min(max_tokens / 2),
     }
-}
-
-/// Terms with their counts, by term.
-fn counted(terms: Vec<String>) -> Vec<(String, u32)> {
-    let mut counts = BTreeMap::new();
-    for term in terms {
-        *counts.entry(term).or_default() += 1;
-    }
-    counts.into_iter().collect()
 }
 
 #[cfg(test)]

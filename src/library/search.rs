@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::ArrayView1;
 
 use super::dense::{Best, VectorSearch};
-use super::filter::{Fallback, Scope, WIDER_PENALTY};
+use super::filter::{Fallback, OTHER_CROP_PENALTY, Scope, WIDER_PENALTY};
 use super::fuse::{Scores, fuse};
 use super::lexical::WeighedTerm;
 use super::snapshot::Snapshot;
@@ -25,7 +25,8 @@ const MAX_TOP_K: usize = 1_000;
 pub struct Query {
     /// The question in plain words.
     pub text: String,
-    /// Where it is asked for: only what holds there is returned. `None` or a general place: no limit.
+    /// Where it is asked for, unless the text names another place: only what holds there is returned.
+    /// `None` or a general place: no limit.
     pub place: Option<Place>,
     /// The crop it is about; open: those that the text names.
     pub crop: Option<String>,
@@ -38,7 +39,7 @@ pub struct Query {
 pub struct Hit {
     /// The passage.
     pub passage: Arc<Passage>,
-    /// BM25; 0 when no word of the question stands in it.
+    /// BM25 with phrases; 0 when no word of the question stands in it.
     pub lexical: f32,
     /// Cosine of question and passage, -1 to 1.
     pub dense: f32,
@@ -48,6 +49,8 @@ pub struct Hit {
     pub coverage: f32,
     /// Levels by which the passage's place is wider than the asked one; 0: the same, or none was asked.
     pub levels_wider: u8,
+    /// Other documents that say the same: see [`super::Library::search`].
+    pub also: Vec<String>,
 }
 
 /// What a search found.
@@ -55,7 +58,9 @@ pub struct Hit {
 pub struct SearchResults {
     /// Best first; empty when nothing holds at the asked place.
     pub hits: Vec<Hit>,
-    /// Set when the best passage is of a wider place than the asked one.
+    /// Where was searched: the place that the question names, else the asker's; general without one.
+    pub place: Place,
+    /// Set when the best passage is of a wider place than that.
     pub fallback: Option<Fallback>,
 }
 
@@ -67,13 +72,15 @@ pub(super) fn search(
     query: &Query,
     vector: ArrayView1<'_, f32>,
 ) -> SearchResults {
-    let scope = Scope::new(query.place.as_ref(), query.crop.as_deref(), &query.text);
+    let (place, crop) = (query.place.as_ref(), query.crop.as_deref());
+    let scope = Scope::new(place, crop, &query.text, snapshot.places());
     let levels: Vec<Option<u8>> = snapshot
-        .documents()
+        .places()
         .iter()
-        .map(|document| scope.levels_wider(&document.entry.place))
+        .map(|place| scope.levels_wider(place))
         .collect();
-    let eligible = |row: usize| levels[snapshot.document_of(row)].is_some();
+    let level_of = |row: usize| levels[snapshot.place_of(row)];
+    let eligible = |row: usize| level_of(row).is_some();
     let terms = snapshot.lexical().weigh(&words::query_terms(&query.text));
     let lexical = snapshot.lexical().scores(&terms);
     let top_k = query.top_k.min(MAX_TOP_K);
@@ -90,7 +97,10 @@ pub(super) fn search(
     let scores: Vec<Scores> = rows
         .iter()
         .map(|row| Scores {
-            lexical: lexical[*row],
+            lexical: lexical[*row]
+                + snapshot
+                    .lexical()
+                    .phrases(&terms, *row, snapshot.terms(*row)),
             dense: snapshot.vectors().row(*row).dot(&vector),
         })
         .collect();
@@ -98,9 +108,11 @@ pub(super) fn search(
     let mut best = Best::new(top_k);
     for (index, fused) in fuse(&scores, config.dense_weight).into_iter().enumerate() {
         let row = rows[index];
-        let wider = f32::from(levels[snapshot.document_of(row)].unwrap_or(0));
-        let boost = match scope.is_about(&snapshot.passage(row).crops) {
+        let wider = f32::from(level_of(row).unwrap_or(0));
+        let crops = &snapshot.passage(row).crops;
+        let boost = match scope.is_about(crops) {
             true => config.crop_boost,
+            false if scope.is_about_others(crops) => -OTHER_CROP_PENALTY,
             false => 0.0,
         };
         best.offer(index, fused + boost - WIDER_PENALTY * wider);
@@ -120,11 +132,13 @@ pub(super) fn search(
                 coverage: snapshot
                     .lexical()
                     .coverage(&terms, snapshot.terms(row), &granted),
-                levels_wider: levels[snapshot.document_of(row)].unwrap_or(0),
+                levels_wider: level_of(row).unwrap_or(0),
+                also: Vec::new(),
             }
         })
         .collect();
     SearchResults {
+        place: scope.place().cloned().unwrap_or_default(),
         fallback: hits
             .first()
             .and_then(|hit| scope.fallback(&hit.passage.place)),

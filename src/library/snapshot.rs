@@ -1,18 +1,18 @@
 //! What a search works on: an immutable view of all committed documents.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use ndarray::Array2;
-
-use super::dense::{ExactScan, VectorSearch, Vectors};
+use super::dense::{Block, ExactScan, VectorSearch, Vectors};
 use super::graph::GraphSearch;
 use super::lexical::{Dictionary, LexicalIndex, PassageTerms};
 use super::measure::Probe;
+use super::quantized::QuantizedScan;
 use super::store::Stored;
-use super::{DocumentEntry, count_terms};
+use super::{DocumentEntry, number_terms};
 use crate::config::DenseMode;
 use crate::documents::{Passage, Reference};
-use crate::types::Digest;
+use crate::types::{Digest, Place};
 
 /// A document in memory, shared by all snapshots that have it.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Indexed {
     /// Terms of each passage.
     pub terms: Vec<PassageTerms>,
     /// Vector of each passage.
-    pub vectors: Arc<Array2<f32>>,
+    pub vectors: Arc<Block>,
 }
 
 impl Indexed {
@@ -39,9 +39,9 @@ impl Indexed {
             terms: stored
                 .terms
                 .iter()
-                .map(|terms| count_terms(dictionary, terms))
+                .map(|terms| number_terms(dictionary, terms))
                 .collect(),
-            vectors: Arc::new(stored.vectors),
+            vectors: Arc::new(stored.vectors.into()),
         }
     }
 }
@@ -50,11 +50,14 @@ impl Indexed {
 #[derive(Debug)]
 pub struct Snapshot {
     documents: Vec<Arc<Indexed>>,
+    /// The places that documents hold for, each once, and the place of each row.
+    places: Vec<Place>,
+    place_of: Vec<u32>,
     /// The document of each row, and the first row of each document.
     document_of: Vec<u32>,
     first_rows: Vec<usize>,
     lexical: LexicalIndex,
-    exact: Arc<ExactScan>,
+    vectors: Vectors,
     fingerprint: Digest,
 }
 
@@ -64,7 +67,12 @@ impl Snapshot {
         let mut document_of = Vec::new();
         let mut first_rows = Vec::with_capacity(documents.len());
         let mut names = Vec::new();
+        let mut places = HashMap::new();
+        let mut place_of = Vec::new();
         for (index, document) in documents.iter().enumerate() {
+            let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
+            let place = *places.entry(document.entry.place.clone()).or_insert(next);
+            place_of.extend(std::iter::repeat_n(place, document.passages.len()));
             first_rows.push(document_of.len());
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             document_of.extend(std::iter::repeat_n(index, document.passages.len()));
@@ -82,8 +90,10 @@ impl Snapshot {
             .map(|document| Arc::clone(&document.vectors));
         Snapshot {
             lexical: LexicalIndex::new(dictionary, &rows),
-            exact: Arc::new(ExactScan::new(Vectors::new(vectors))),
+            vectors: Vectors::of(vectors),
             fingerprint: Digest::of(&names),
+            places: numbered(places),
+            place_of,
             document_of,
             first_rows,
             documents,
@@ -113,6 +123,16 @@ impl Snapshot {
         self.document_of[row] as usize
     }
 
+    /// The places that documents hold for, each once.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Index of the place of `row`, in [`Snapshot::places`].
+    pub fn place_of(&self, row: usize) -> usize {
+        self.place_of[row] as usize
+    }
+
     /// The passage of `row`.
     pub fn passage(&self, row: usize) -> &Arc<Passage> {
         let document = self.document_of(row);
@@ -132,13 +152,23 @@ impl Snapshot {
 
     /// The vectors.
     pub fn vectors(&self) -> &Vectors {
-        self.exact.vectors()
+        &self.vectors
     }
 
     /// Names these documents in this order: graphs of another fingerprint are of other rows.
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
     }
+}
+
+/// The keys by their number.
+fn numbered(places: HashMap<Place, u32>) -> Vec<Place> {
+    let mut places: Vec<(u32, Place)> = places
+        .into_iter()
+        .map(|(key, value)| (value, key))
+        .collect();
+    places.sort_unstable_by_key(|(number, _)| *number);
+    places.into_iter().map(|(_, place)| place).collect()
 }
 
 /// A built graph with what the probe found.
@@ -235,9 +265,10 @@ impl Snapshots {
                 .graph_of(snapshot)
                 .filter(|graph| graph.probe.favours_graph()),
         };
-        match graph {
-            Some(graph) => Arc::clone(&graph.search) as Arc<dyn VectorSearch>,
-            None => Arc::clone(&snapshot.exact) as Arc<dyn VectorSearch>,
+        match (graph, self.mode) {
+            (Some(graph), _) => Arc::clone(&graph.search) as Arc<dyn VectorSearch>,
+            (None, DenseMode::Exact) => Arc::new(ExactScan::new(snapshot.vectors.clone())),
+            (None, _) => Arc::new(QuantizedScan::new(snapshot.vectors.clone())),
         }
     }
 }

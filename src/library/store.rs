@@ -7,14 +7,16 @@
 //! | `m` | [`Meta`]: schema, embedder, dimension |
 //! | `s` | [`Totals`]: how many documents and passages there must be |
 //! | `d/<id>` | [`Record`]: the document's entry and the seal over all that follows |
-//! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms with counts |
+//! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms in order |
 //! | `r/<id>\0<n>` | reference |
+//! | `b/<id>\0<n>` | the sections as JSON, in pieces: read only to show the document |
 //!
 //! All of it can be made again from the documents, so damage is never repaired: a damaged document is
 //! left out and named, a damaged index is moved aside to `index.broken-N`. Values stay well under the
 //! 128 KiB from which sled leaks files. Postings are inverted in memory when the index is opened.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ndarray::Array2;
 use serde::de::DeserializeOwned;
@@ -22,12 +24,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{DocumentEntry, LibraryError};
-use crate::documents::{Passage, Reference};
+use crate::documents::{Passage, Reference, Section};
 use crate::durable;
 use crate::types::Digest;
 
 /// Layout of the store and of the terms in it.
-pub(super) const SCHEMA: u32 = 1000 + super::words::VERSION;
+pub(super) const SCHEMA: u32 = 3000 + super::words::VERSION;
+
+/// Kinds of a document's parts, in the order in which they are sealed.
+pub(super) const KINDS: [u8; 5] = [b'p', b'v', b't', b'r', b'b'];
+
+/// Size of a piece of the sections, in bytes.
+const PIECE_BYTES: usize = 48 * 1024;
 
 /// What vectors in a store must be comparable with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,10 +70,12 @@ pub struct Stored {
     pub entry: DocumentEntry,
     /// Its footnotes.
     pub references: Vec<Reference>,
+    /// Its sections, to be written; they are not read back on opening: see [`Store::sections`].
+    pub sections: Vec<Section>,
     /// Its passages.
     pub passages: Vec<Passage>,
-    /// Terms of each passage, with counts.
-    pub terms: Vec<Vec<(String, u32)>>,
+    /// Terms of each passage in order, with a space between.
+    pub terms: Vec<String>,
     /// A unit vector for each passage.
     pub vectors: Array2<f32>,
 }
@@ -75,7 +85,8 @@ pub(super) struct Record {
     pub entry: DocumentEntry,
     pub passages: u32,
     pub references: u32,
-    /// SHA-256 over the values of passages, vectors, terms and references, in key order of kind and number.
+    pub pieces: u32,
+    /// SHA-256 over the values of passages, vectors, terms, references and pieces, by kind and number.
     pub seal: Digest,
 }
 
@@ -149,6 +160,55 @@ impl Store {
         self.commit(batch, self.totals)
     }
 
+    /// Writes the entry and the passages of a document whose words stay as they are; blocking; durable.
+    ///
+    /// # Errors
+    /// The disk fails; the store then holds the old tags or the new ones, whole.
+    pub fn retag(
+        &mut self,
+        entry: &DocumentEntry,
+        passages: &[Arc<Passage>],
+    ) -> Result<(), LibraryError> {
+        let failed = |error: sled::Error| self.failed("read", &error);
+        let key = record_key(&entry.id);
+        let Some(value) = self.tree.get(&key).map_err(failed)? else {
+            return Ok(());
+        };
+        let mut record: Record = self.decode(&value)?;
+        let mut batch = sled::Batch::default();
+        let mut seal = Sha256::new();
+        for (number, passage) in passages.iter().enumerate() {
+            let value = self.encode(passage.as_ref())?;
+            seal.update(&value);
+            batch.insert(part_key(b'p', &entry.id, number), value);
+        }
+        for kind in KINDS.into_iter().skip(1) {
+            for item in self.tree.scan_prefix(part_prefix(kind, &entry.id)) {
+                seal.update(item.map_err(failed)?.1);
+            }
+        }
+        record.entry = entry.clone();
+        record.seal = Digest(seal.finalize().into());
+        self.write(&mut batch, &key, &record)?;
+        self.commit(batch, self.totals)
+    }
+
+    /// The sections of the document `id`; none where there is no such document; blocking.
+    ///
+    /// # Errors
+    /// The disk fails, or they are damaged.
+    pub fn sections(&self, id: &str) -> Result<Vec<Section>, LibraryError> {
+        let mut bytes = Vec::new();
+        for item in self.tree.scan_prefix(part_prefix(b'b', id)) {
+            let (_, piece) = item.map_err(|error| self.failed("read", &error))?;
+            bytes.extend_from_slice(&piece);
+        }
+        match bytes.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.decode(&bytes),
+        }
+    }
+
     /// Removes the document `id`, if there is one; blocking; durable.
     ///
     /// # Errors
@@ -192,11 +252,18 @@ impl Store {
         for (number, reference) in document.references.iter().enumerate() {
             insert(b'r', number, self.encode(reference)?);
         }
+        let sections = self.encode(&document.sections)?;
+        let pieces = sections.chunks(PIECE_BYTES);
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let number_of_pieces = count(pieces.len());
+        for (number, piece) in pieces.enumerate() {
+            insert(b'b', number, piece.to_vec());
+        }
         Ok(Record {
             entry: document.entry.clone(),
             passages: count(document.passages.len()),
             references: count(document.references.len()),
+            pieces: number_of_pieces,
             seal: Digest(seal.finalize().into()),
         })
     }
@@ -204,7 +271,7 @@ impl Store {
     /// Adds the removal of all keys of `id`; the passages counted for it, `None` when it was not counted.
     fn remove_into(&self, batch: &mut sled::Batch, id: &str) -> Result<Option<u32>, LibraryError> {
         let failed = |error: sled::Error| self.failed("read", &error);
-        for kind in [b'p', b'v', b't', b'r'] {
+        for kind in KINDS {
             for item in self.tree.scan_prefix(part_prefix(kind, id)) {
                 batch.remove(item.map_err(failed)?.0);
             }

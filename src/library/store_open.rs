@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::LibraryError;
 use super::store::{
-    Meta, Opened, Record, Recovery, SCHEMA, Store, Stored, Totals, part_prefix, store_error,
+    KINDS, Meta, Opened, Record, Recovery, SCHEMA, Store, Stored, Totals, part_prefix, store_error,
 };
 use crate::durable::{self, FileError};
 use crate::types::Digest;
@@ -173,8 +173,8 @@ fn read_all(store: &mut Store, dimension: usize) -> Result<(Vec<Stored>, Vec<Str
     for item in store.tree.scan_prefix(b"d/") {
         let (key, value) = item.map_err(unreadable)?;
         let id = String::from_utf8_lossy(&key[2..]).into_owned();
-        let mut parts: [Parts; 4] = Default::default();
-        for (kind, parts) in [b'p', b'v', b't', b'r'].into_iter().zip(&mut parts) {
+        let mut parts: [Parts; KINDS.len()] = Default::default();
+        for (kind, parts) in KINDS.into_iter().zip(&mut parts) {
             let prefix = part_prefix(kind, &id);
             for item in store.tree.scan_prefix(&prefix) {
                 let (key, value) = item.map_err(unreadable)?;
@@ -219,8 +219,8 @@ fn check_totals(store: &Store, counted: Totals, all_whole: bool) -> Result<(), F
 }
 
 /// The document that `record` seals; `None` when any part is missing, superfluous or altered.
-fn assemble(record: Record, parts: &[Parts; 4], dimension: usize) -> Option<Stored> {
-    let [passages, vectors, terms, references] = parts;
+fn assemble(record: Record, parts: &[Parts; KINDS.len()], dimension: usize) -> Option<Stored> {
+    let [passages, vectors, terms, references, pieces] = parts;
     let is_run = |parts: &Parts, length: u32| {
         parts.len() == length as usize && parts.keys().copied().eq(0..length)
     };
@@ -228,6 +228,7 @@ fn assemble(record: Record, parts: &[Parts; 4], dimension: usize) -> Option<Stor
         .into_iter()
         .all(|parts| is_run(parts, record.passages))
         || !is_run(references, record.references)
+        || !is_run(pieces, record.pieces)
     {
         return None;
     }
@@ -246,6 +247,7 @@ fn assemble(record: Record, parts: &[Parts; 4], dimension: usize) -> Option<Stor
     Some(Stored {
         entry: record.entry,
         references: decode_all(references)?,
+        sections: Vec::new(),
         passages: decode_all(passages)?,
         terms: decode_all(terms)?,
         vectors: Array2::from_shape_vec((passages.len(), dimension), floats).ok()?,

@@ -50,7 +50,6 @@ const GROUPS: &[&[&str]] = &[
     &["varieti", "hybrid", "cultivar"],
     &["insect", "pest", "bug", "worm"],
     &["rate", "dose", "amount"],
-    &["bean", "soybean"],
     &["kilo", "kilogram", "kg"],
     &["pound", "lb"],
     &["tonn", "t"],
@@ -103,6 +102,18 @@ pub fn terms(text: &str) -> Vec<String> {
         if word.len() <= MAX_TERM_BYTES && !STOP.contains(&word) {
             found.push(stem(&stemmer, word));
         }
+    });
+    found
+}
+
+/// The words of `text` in lower case without accents, a space between: for comparing names.
+pub fn folded(text: &str) -> String {
+    let mut found = String::with_capacity(text.len());
+    for_each_word(text, |word| {
+        if !found.is_empty() {
+            found.push(' ');
+        }
+        found.push_str(word);
     });
     found
 }

@@ -19,13 +19,14 @@ mod settle;
 mod shutdown;
 mod status;
 mod systemd;
+mod tagging;
 mod worker;
 
 pub use error::ServiceError;
 pub use models::{adopt_adapter, adopt_model};
 pub use reports::{
     BoxReport, DocumentLine, EditionReport, IngestReport, LibraryStats, PassageLine, SearchHit,
-    SearchLine,
+    SearchLine, TagsLine,
 };
 pub use rooms::Rooms;
 pub use run::serve;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Tags;
 use crate::edition::Manifest;
 use crate::field::BoxState;
 
@@ -34,6 +35,9 @@ pub struct SearchHit {
     pub score: f32,
     /// The passage.
     pub text: String,
+    /// Other documents that say the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// What an ingest changed.
@@ -101,6 +105,33 @@ pub struct PassageLine {
 impl fmt::Display for PassageLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "## {}\n{}\n", self.section, self.text)
+    }
+}
+
+/// Tags of a document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TagsLine {
+    /// Its own id.
+    pub document: String,
+    /// Its title.
+    pub title: String,
+    /// Its tags, each with where it is known from.
+    pub tags: Tags,
+}
+
+impl fmt::Display for TagsLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}  {}", self.document, self.title)?;
+        match &self.tags.place {
+            Some(place) => writeln!(f, "  place: {} ({})", place.value, place.from)?,
+            None => writeln!(f, "  place: anywhere (nothing names one)")?,
+        }
+        for (kind, tags) in [("crop", &self.tags.crops), ("topic", &self.tags.topics)] {
+            for tag in tags {
+                writeln!(f, "  {kind}: {} ({})", tag.value, tag.from)?;
+            }
+        }
+        Ok(())
     }
 }
 

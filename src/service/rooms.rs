@@ -14,12 +14,13 @@ use super::models::Models;
 use super::reports::{
     BoxReport, DocumentLine, EditionReport, LibraryStats, PassageLine, SearchHit, SearchLine,
 };
+use super::tagging;
 use super::worker::{Answering, Job};
 use crate::answer::{self, Answerer, AnswererParts, Drafting};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{LibraryOp, Progress, Request, SearchQuery};
-use crate::documents::Passage;
+use crate::documents::{self, Passage};
 use crate::edition::{Edition, Golden, Manifest};
 use crate::field::BoxState;
 use crate::library::{self, DocumentEntry, Library, Query};
@@ -69,6 +70,11 @@ impl Rooms {
     /// Serial of the edition that answers.
     pub fn serial(&self) -> u64 {
         self.edition.manifest.serial
+    }
+
+    /// What the edition that answers is made of.
+    pub fn manifest(&self) -> &Manifest {
+        &self.edition.manifest
     }
 
     /// The edition's golden questions; one that any box can be asked where there is no document.
@@ -237,6 +243,7 @@ impl Rooms {
             place: hit.passage.place.to_string(),
             score: hit.fused,
             text: hit.passage.text.clone(),
+            also: hit.also,
         };
         Ok(SearchLine {
             id: query.id.clone(),
@@ -271,6 +278,15 @@ impl Rooms {
                 };
                 to_value(&library.passages(id).iter().map(line).collect::<Vec<_>>())
             }
+            LibraryOp::Tree(id) => {
+                let document = library.tree(id)?.ok_or_else(|| missing(id))?;
+                Ok(documents::to_json(&document))
+            }
+            LibraryOp::Tags { document, change } => to_value(&tagging::tags(
+                &library,
+                document.as_deref(),
+                change.as_ref(),
+            )?),
             LibraryOp::Remove(id) => match library.remove(id)? {
                 true => to_value(&serde_json::json!({ "removed": id })),
                 false => Err(missing(id)),

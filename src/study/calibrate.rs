@@ -1,10 +1,10 @@
-//! Chooses the relevance under which the box refuses, on the development part of a set alone.
+//! Chooses the relevance under which the box refuses, on the training and development parts of a set.
 
 use serde::Serialize;
 
 use super::questions::{Kind, Split};
 
-/// Of answerable development questions at most this share may be refused.
+/// Of the answerable questions that it is chosen on at most this share may be refused.
 const MOST_REFUSED: f64 = 0.1;
 
 /// A question with the relevance that was found for it.
@@ -23,22 +23,22 @@ pub struct Scored {
 pub struct Calibration {
     /// Relevance under which to refuse: `answer.refuse_below`.
     pub refuse_below: f32,
-    /// Mean of the shares of answerable questions answered and of others refused, development part.
+    /// Mean of the shares of answerable questions answered and of others refused, where it was chosen.
     pub balanced_accuracy: f64,
-    /// Share of answerable development questions refused.
+    /// Share of answerable questions refused, where it was chosen.
     pub answerable_refused: f64,
-    /// Share of the other development questions refused.
+    /// Share of the other questions refused, where it was chosen.
     pub others_refused: f64,
 }
 
-/// The threshold with the best balanced accuracy on the development part, with at most a tenth of
-/// its answerable questions refused; of equal ones the middle of the widest gap. `None` when that
-/// part lacks questions of either sort.
+/// The threshold with the best balanced accuracy on the training and development parts, with at most a
+/// tenth of their answerable questions refused; of equal ones the middle of the widest gap. `None` when
+/// they lack questions of either sort. The test part has no say.
 pub fn calibrate(scored: &[Scored]) -> Option<Calibration> {
     let of = |answerable: bool| -> Vec<f32> {
         scored
             .iter()
-            .filter(|one| one.split == Split::Dev)
+            .filter(|one| one.split != Split::Test)
             .filter(|one| (one.kind == Kind::Answerable) == answerable)
             .map(|one| one.relevance)
             .collect()

@@ -67,7 +67,8 @@ fn dates(text: &str) -> (BTreeSet<String>, String) {
     (found, MONTH_DAY.replace_all(text, " ").into_owned())
 }
 
-fn stands(figure: &Figure, source: &Figure) -> bool {
+/// Whether `figure` is `source`, as written or converted.
+pub(super) fn stands(figure: &Figure, source: &Figure) -> bool {
     if figure.unit.is_empty() || source.unit.is_empty() {
         return figure.unit == source.unit && (figure.value - source.value).abs() < 1e-9;
     }

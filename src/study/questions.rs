@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Place, Question};
+use crate::types::{Place, Question, Reading, ReadingValue};
 
 /// Which part of a set a question belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// Thresholds and rules may be chosen on it.
+    /// Models may be tuned on it, thresholds chosen.
+    Train,
+    /// Thresholds, rules and prompts may be chosen on it.
     Dev,
     /// Only measured on.
     Test,
@@ -30,6 +32,49 @@ pub enum Kind {
     NearMissFact,
     /// The topic is in the library, the place is not.
     NearMissPlace,
+    /// It takes for granted what the library contradicts or what does not exist.
+    FalsePremise,
+}
+
+impl Split {
+    /// All parts of a set.
+    pub const ALL: [Split; 3] = [Split::Train, Split::Dev, Split::Test];
+
+    /// As it is written in a set.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Dev => "dev",
+            Split::Test => "test",
+        }
+    }
+}
+
+impl Kind {
+    /// All kinds, the answerable first.
+    pub const ALL: [Kind; 5] = [
+        Kind::Answerable,
+        Kind::Absent,
+        Kind::NearMissFact,
+        Kind::NearMissPlace,
+        Kind::FalsePremise,
+    ];
+
+    /// As it is written in a set.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Answerable => "answerable",
+            Kind::Absent => "absent",
+            Kind::NearMissFact => "near_miss_fact",
+            Kind::NearMissPlace => "near_miss_place",
+            Kind::FalsePremise => "false_premise",
+        }
+    }
+
+    /// Whether the library tempts to an answer that it does not hold.
+    pub fn is_near_miss(self) -> bool {
+        !matches!(self, Kind::Answerable | Kind::Absent)
+    }
 }
 
 /// Where the answer stands.
@@ -63,13 +108,56 @@ pub enum Fact {
     },
 }
 
-/// One question of a set.
+impl Fact {
+    /// What it is.
+    pub fn name(&self) -> &str {
+        match self {
+            Fact::Numbers { name, .. } | Fact::Words { name, .. } => name,
+        }
+    }
+}
+
+/// A measurement that is sent along with a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentReading {
+    /// What was measured, for example `soil-temperature`.
+    pub name: String,
+    /// Its unit, for example `°C`.
+    pub unit: String,
+    /// The measurement.
+    pub value: f64,
+}
+
+impl SentReading {
+    /// As text with its unit: `soil-temperature 9.5 °C`.
+    pub fn text(&self) -> String {
+        self.reading().to_string()
+    }
+
+    fn reading(&self) -> Reading {
+        Reading {
+            device: String::new(),
+            name: self.name.clone(),
+            value: ReadingValue::Number(self.value),
+            unit: Some(self.unit.clone()).filter(|unit| !unit.is_empty()),
+            at: READ_AT,
+        }
+    }
+}
+
+/// When every reading of a set was measured: 2026-11-22 08:00 UTC, so that a prompt is the same in every run.
+const READ_AT: i64 = 1_795_334_400;
+
+/// One question of a set; the order of the fields is that of the canonical form (see [`super::digest_of`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudyQuestion {
     /// Unique in its set.
     pub id: String,
     /// Its part of the set.
     pub split: Split,
+    /// Its topic: one topic, all its places, belongs to one part of the set.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Whether it can be answered.
     pub kind: Kind,
     /// The question.
@@ -92,6 +180,12 @@ pub struct StudyQuestion {
     /// A reference answer.
     #[serde(default)]
     pub answer: Option<String>,
+    /// Measurements sent along.
+    #[serde(default)]
+    pub readings: Vec<SentReading>,
+    /// Words that name what the library lacks: in no document that holds for the place.
+    #[serde(default)]
+    pub lacks: Vec<String>,
 }
 
 impl StudyQuestion {
@@ -101,8 +195,18 @@ impl StudyQuestion {
             text: self.question.clone(),
             place: self.place.clone(),
             crop: self.crop.clone(),
+            readings: self.readings.iter().map(SentReading::reading).collect(),
             ..Question::default()
         }
+    }
+
+    /// Names the pair of place twins that it belongs to: topic group and pair.
+    pub fn pair_key(&self) -> Option<String> {
+        let pair = self.pair.as_deref()?;
+        Some(match &self.group {
+            Some(group) => format!("{group}/{pair}"),
+            None => pair.to_owned(),
+        })
     }
 
     fn problem(&self) -> Option<String> {
@@ -138,6 +242,17 @@ pub enum StudyError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// A document that the set rests on cannot be read.
+    #[error(transparent)]
+    Document(#[from] crate::documents::DocumentError),
+    /// The folder of the documents cannot be walked, or holds none.
+    #[error("{path}: {reason}; give the folder that was ingested, `--documents FOLDER`")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// A line is no question.
     #[error("{path}, line {line}: {reason}; one JSON question a line is expected")]
@@ -209,6 +324,18 @@ mod tests {
         assert_eq!(set.len(), 2);
         assert_eq!(set[1].kind, Kind::NearMissFact);
         assert!(matches!(set[0].facts[1], Fact::Words { .. }));
+    }
+
+    #[test]
+    fn readings_go_with_the_question() {
+        let line = GOOD.replace(
+            r#""answer":"2 inches""#,
+            r#""group":"maize","answer":null,"lacks":[],"readings":[{"name":"soil-temperature","unit":"°C","value":9.5}]"#,
+        );
+        let set = read_all(&line).expect("sound");
+        let asked = set[0].ask();
+        assert_eq!(asked.readings[0].to_string(), "soil-temperature 9.5 °C");
+        assert_eq!(set[0].group.as_deref(), Some("maize"));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct Counts {
     pub near_miss_fact: Refusals,
     /// Topic there, the place not.
     pub near_miss_place: Refusals,
+    /// It takes for granted what is not so.
+    pub false_premise: Refusals,
 }
 
 /// One question of a run.
@@ -219,6 +221,7 @@ impl Counts {
             Kind::Absent => &mut self.absent,
             Kind::NearMissFact => &mut self.near_miss_fact,
             Kind::NearMissPlace => &mut self.near_miss_place,
+            Kind::FalsePremise => &mut self.false_premise,
         };
         refusals.asked += 1;
         refusals.refused += usize::from(refused);

@@ -35,6 +35,9 @@ impl Place {
     /// # Errors
     /// More than three levels, or a gap between them; says what to write.
     pub fn parse(text: &str) -> Result<Place, String> {
+        if text.trim().eq_ignore_ascii_case("anywhere") {
+            return Ok(Place::default());
+        }
         let mut levels: Vec<&str> = match text.contains('/') {
             true => text.split('/').map(str::trim).collect(),
             false => text.rsplit(',').map(str::trim).collect(),
@@ -135,6 +138,7 @@ mod tests {
             Place::parse("Story, Iowa, US")
         );
         assert_eq!(Place::parse(" "), Ok(Place::default()));
+        assert_eq!(Place::parse("anywhere"), Ok(Place::default()));
         assert!(Place::parse("a/b/c/d").is_err() && Place::parse("a//c").is_err());
     }
 

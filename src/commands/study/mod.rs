@@ -1,4 +1,7 @@
-//! `almanac study`
+//! `almanac study`: checks a question set, and measures answers on it.
+
+mod check;
+mod generate;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -13,16 +16,44 @@ use crate::control::Progress;
 use crate::service::Rooms;
 use crate::study::{self, Report, Scored, StudyQuestion};
 
-/// Arguments of `almanac study`.
+/// The question set and what it rests on.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Files {
     /// Questions with their key facts, JSON lines
     #[arg(
         long,
         value_name = "FILE",
         default_value = "examples/farm/questions.jsonl"
     )]
-    questions: PathBuf,
+    pub questions: PathBuf,
+    /// The documents that the questions are about, as they were ingested
+    #[arg(long, value_name = "FOLDER", default_value = "examples/farm/documents")]
+    pub documents: PathBuf,
+}
+
+/// Arguments of `almanac study`; without a part it asks every question.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    ask: AskArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Count a question set and hold it against its documents; fails on a fault
+    Check(check::Args),
+    /// Ask every question of every arm and keep the answers; goes on where it was cut
+    Generate(generate::Args),
+}
+
+/// Arguments of asking.
+#[derive(Debug, clap::Args)]
+struct AskArgs {
+    #[command(flatten)]
+    files: Files,
     /// Only find the relevance under which to refuse, on the development part; nothing is generated
     #[arg(long)]
     calibrate: bool,
@@ -38,9 +69,15 @@ struct Run<'a> {
     report: &'a Report,
 }
 
-/// Asks every question with the guard on and off, and prints both tables.
+/// Checks the set, or asks every question with the guard on and off and prints both tables.
 pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
-    let set = study::read(&args.questions)?;
+    match &args.part {
+        Some(Part::Check(args)) => return check::run(context, args),
+        Some(Part::Generate(args)) => return generate::run(context, args),
+        None => {}
+    }
+    let args = args.ask;
+    let set = study::read(&args.files.questions)?;
     let answerer = Rooms::open(&context.config)?.answerer()?;
     if args.calibrate {
         return calibrate(context, &answerer, &set);
