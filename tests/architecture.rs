@@ -78,6 +78,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("systemd", &["service"]),
     ("ureq", &["study"]),
     ("plotters", &["study"]),
+    ("hayro_syntax", &["documents"]),
+    ("hayro_font", &["documents"]),
     // Not for `answer` and what it stands on: they block, on a thread of their own.
     (
         "tokio",

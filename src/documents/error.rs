@@ -62,6 +62,14 @@ pub enum DocumentError {
         /// What is wrong and what was expected.
         reason: String,
     },
+    /// The PDF has no text that can be read.
+    #[error("{path}: {error}")]
+    Pdf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with a hint.
+        error: super::pdf::PdfError,
+    },
     /// One line of a file with a document a line is broken; the other lines are read.
     #[error("{path}, line {line}: {reason}")]
     Line {

@@ -9,6 +9,7 @@ mod collection;
 pub mod crops;
 mod csv;
 mod error;
+pub mod extraction;
 mod front_matter;
 mod grid;
 mod html;
@@ -17,6 +18,8 @@ mod markdown;
 mod metadata;
 mod outline;
 mod passages;
+pub mod pdf;
+mod pdf_reader;
 mod plain;
 mod reader;
 mod sentences;
@@ -31,6 +34,7 @@ pub use json::{JSON_VERSION, from_json, to_json};
 pub use markdown::MarkdownReader;
 pub use metadata::Metadata;
 pub use passages::{Passage, PassageOptions, passages};
+pub use pdf_reader::PdfReader;
 pub use plain::PlainTextReader;
 pub use reader::{
     Content, DocumentReader, MAX_DOCUMENT_BYTES, Source, is_supported, read_bytes, read_file,

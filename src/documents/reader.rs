@@ -5,8 +5,8 @@ use std::path::Path;
 use super::outline::MAX_LEVEL;
 use super::tags::Tags;
 use super::{
-    CsvReader, Document, DocumentError, HtmlReader, MarkdownReader, Metadata, PlainTextReader,
-    Reference, Section, XmlReader, clipped, collection, front_matter, one_line,
+    CsvReader, Document, DocumentError, HtmlReader, MarkdownReader, Metadata, PdfReader,
+    PlainTextReader, Reference, Section, XmlReader, clipped, collection, front_matter, one_line,
 };
 use crate::durable::FileError;
 use crate::types::Digest;
@@ -90,12 +90,13 @@ pub trait DocumentReader: Send + Sync {
     fn read(&self, source: Source<'_>) -> Result<Content, DocumentError>;
 }
 
-static READERS: [&dyn DocumentReader; 5] = [
+static READERS: [&dyn DocumentReader; 6] = [
     &MarkdownReader,
     &PlainTextReader,
     &HtmlReader,
     &XmlReader,
     &CsvReader,
+    &PdfReader,
 ];
 
 /// The reader for the extension of `path`.

@@ -1,5 +1,6 @@
 //! `almanac bench`: times parts of the machine.
 
+mod extraction;
 mod models;
 mod perplexity;
 
@@ -34,6 +35,8 @@ enum Part {
         #[arg(long)]
         graph: bool,
     },
+    /// How well PDFs are read, against their publishers' XML
+    Extraction(extraction::Args),
     /// How well the decoder predicts a text
     Perplexity(perplexity::Args),
 }
@@ -42,6 +45,7 @@ enum Part {
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     match &args.part {
         None => models::run(&context.config, context.output.is_json(), &args.models),
+        Some(Part::Extraction(args)) => extraction::run(context.output, args),
         Some(Part::Dense { passages, graph }) => dense(context, *passages, *graph),
         Some(Part::Perplexity(args)) => perplexity::run(context, args),
     }

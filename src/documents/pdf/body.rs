@@ -1,0 +1,88 @@
+//! What is usual in a document: size and face of its prose, distance of its lines.
+
+use std::collections::HashMap;
+
+use super::lines::{Line, Word};
+
+/// The measure that headings, captions and notes differ from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Usual {
+    /// Size of the prose.
+    pub size: f32,
+    /// Typeface of the prose.
+    pub face: u16,
+    /// The prose itself is bold.
+    pub bold: bool,
+    /// Distance of the prose's base lines.
+    pub leading: f32,
+}
+
+/// Sizes in quarters of a point with their letters.
+pub(super) type Sizes = HashMap<i32, usize>;
+
+/// The size that most letters have, of those that can be prose.
+pub(super) fn usual_size(sizes: &Sizes) -> f32 {
+    sizes
+        .iter()
+        .filter(|(size, _)| **size >= 24)
+        .max_by_key(|(size, count)| (**count, **size))
+        .map_or(10.0, |(size, _)| *size as f32 / 4.0)
+}
+
+pub(super) fn quarter(size: f32) -> i32 {
+    (size * 4.0).round() as i32
+}
+
+impl Usual {
+    /// What is usual in `lines`, whose prose has the size `size`.
+    pub fn of(lines: &[Line], size: f32) -> Usual {
+        let mut faces: HashMap<(u16, bool), usize> = HashMap::new();
+        let mut gaps: HashMap<i32, usize> = HashMap::new();
+        for (index, line) in lines.iter().enumerate() {
+            if !is_near(line.size, size) {
+                continue;
+            }
+            for word in &line.words {
+                *faces.entry((word.style.face, word.style.bold)).or_default() += word.text.len();
+            }
+            if let Some(next) = lines.get(index + 1)
+                && next.column == line.column
+                && is_near(next.size, size)
+            {
+                *gaps.entry(quarter(next.y - line.y)).or_default() += 1;
+            }
+        }
+        let (face, bold) = faces
+            .into_iter()
+            .max_by_key(|((face, _), count)| (*count, *face))
+            .map_or((0, false), |(key, _)| key);
+        let leading = gaps
+            .into_iter()
+            .filter(|(gap, _)| (0.8..2.6).contains(&(*gap as f32 / 4.0 / size)))
+            .max_by_key(|(gap, count)| (*count, *gap))
+            .map_or(1.2 * size, |(gap, _)| gap as f32 / 4.0);
+        Usual {
+            size,
+            face,
+            bold,
+            leading,
+        }
+    }
+
+    pub fn is_size(&self, size: f32) -> bool {
+        is_near(size, self.size)
+    }
+
+    /// Bold where the prose is not.
+    pub fn is_bold(&self, word: &Word) -> bool {
+        word.style.bold && !self.bold
+    }
+
+    pub fn is_plain(&self, word: &Word) -> bool {
+        self.is_size(word.size) && !self.is_bold(word) && !word.style.italic
+    }
+}
+
+fn is_near(size: f32, usual: f32) -> bool {
+    (size / usual - 1.0).abs() < 0.06
+}

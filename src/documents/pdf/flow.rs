@@ -1,0 +1,422 @@
+//! Lines to pieces in reading order: headings, paragraphs, items, tables, captions, notes.
+
+use super::body::Usual;
+use super::captions;
+use super::headings;
+use super::join::{self, Vocabulary};
+use super::lines::{Line, joined};
+use super::lists;
+use super::page::Rect;
+use super::tables;
+use crate::documents::Table;
+
+/// How a heading looks; equal looks are equal levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Look {
+    /// Size in quarters of a point.
+    pub size: i32,
+    pub bold: bool,
+    pub caps: bool,
+    pub upright: bool,
+    /// Its typeface, where that is not the prose's.
+    pub face: Option<u16>,
+    /// Begins its paragraph's first line.
+    pub run_in: bool,
+}
+
+/// A piece of the document.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Piece {
+    /// Page on which it begins.
+    pub page: u32,
+    /// Size of its letters.
+    pub size: f32,
+    /// Stands in a box.
+    pub boxed: bool,
+    pub kind: Content,
+}
+
+/// What a piece is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Content {
+    Heading { text: String, look: Look },
+    Paragraph { lines: Vec<Line>, text: String },
+    Item(String),
+    Table(Table),
+    Caption(String),
+    Note(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Text,
+    Table(usize),
+    Caption(usize),
+    Note,
+    Heading,
+    Skip,
+}
+
+/// The pieces of `lines`; `rules` are those of each page.
+pub(super) fn pieces(
+    lines: &[Line],
+    rules: &[Vec<Rect>],
+    usual: &Usual,
+    vocabulary: &Vocabulary,
+) -> Vec<Piece> {
+    let mut labels = vec![Label::Text; lines.len()];
+    let tables = tables::find(lines, rules, usual);
+    for (number, table) in tables.iter().enumerate() {
+        for index in table.lines() {
+            labels[index] = Label::Table(number);
+        }
+    }
+    for (line, label) in lines.iter().zip(&mut labels) {
+        if is_contents(line) {
+            *label = Label::Skip;
+        }
+    }
+    label_captions(lines, usual, &mut labels);
+    label_notes(lines, usual, &mut labels);
+    for index in 0..lines.len() {
+        let is_head = |at: usize| labels[at] == Label::Heading;
+        if labels[index] == Label::Text && headings::is_heading(lines, index, usual, &is_head) {
+            labels[index] = Label::Heading;
+        }
+    }
+    skip_fragments(lines, usual, &mut labels);
+    let mut flow = Flow {
+        lines,
+        usual,
+        vocabulary,
+        pieces: Vec::new(),
+        open: Vec::new(),
+        floats: Vec::new(),
+    };
+    let mut done = vec![false; tables.len()];
+    let mut index = 0;
+    while index < lines.len() {
+        match labels[index] {
+            Label::Text => flow.text(index),
+            Label::Skip => {}
+            Label::Heading => {
+                let end = headings::end(lines, index, usual, &|at| labels[at] == Label::Heading);
+                flow.heading(index, end);
+                index = end - 1;
+            }
+            Label::Table(number) if !done[number] => {
+                done[number] = true;
+                flow.table(&tables[number]);
+            }
+            Label::Table(_) => {}
+            Label::Caption(start) => {
+                let same = |at: &usize| labels[*at] == Label::Caption(start);
+                let all: Vec<usize> = (index..lines.len()).take_while(same).collect();
+                index += all.len() - 1;
+                flow.float(&all, Content::Caption);
+            }
+            Label::Note => {
+                let same = |at: &usize| {
+                    labels[*at] == Label::Note
+                        && (*at == index || !headings::begins_note(&lines[*at]))
+                        && lines[*at].column == lines[index].column
+                };
+                let all: Vec<usize> = (index..lines.len()).take_while(same).collect();
+                index += all.len() - 1;
+                flow.float(&all, Content::Note);
+            }
+        }
+        index += 1;
+    }
+    flow.close();
+    flow.pieces
+}
+
+/// A line of a table of contents: dots lead to its page.
+fn is_contents(line: &Line) -> bool {
+    let text = line.text();
+    let ends = text.ends_with(|ch: char| ch.is_ascii_digit() || ch == '.');
+    ends && (text.contains(". . . .") || text.contains("....") || text.contains("……"))
+}
+
+fn label_captions(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
+    let mut index = 0;
+    while index < lines.len() {
+        let before = index.checked_sub(1).map(|at| &lines[at]);
+        let is_caption =
+            labels[index] == Label::Text && captions::kind(&lines[index], before, usual).is_some();
+        if !is_caption {
+            index += 1;
+            continue;
+        }
+        let start = index;
+        labels[index] = Label::Caption(start);
+        index += 1;
+        while index < lines.len()
+            && labels[index] == Label::Text
+            && goes_on(&lines[start], &lines[index - 1], &lines[index], usual)
+        {
+            labels[index] = Label::Caption(start);
+            index += 1;
+        }
+    }
+}
+
+/// Whether `line` goes on with the caption that begins at `head`.
+fn goes_on(head: &Line, before: &Line, line: &Line, usual: &Usual) -> bool {
+    let gap = line.y - before.y;
+    let alike = (line.size / before.size - 1.0).abs() < 0.06;
+    if line.column != head.column || gap > 1.7 * line.size || gap <= 0.0 {
+        return false;
+    }
+    let label_alone = before.words.len() <= 3 && std::ptr::eq(before, head);
+    if !alike {
+        return label_alone;
+    }
+    let differs = !usual.is_size(head.size) || line.share(|word| usual.is_plain(word)) < 0.5;
+    differs || label_alone || !is_deliberate_break(before, line) && gap < 1.2 * usual.leading
+}
+
+/// Whether the line before ends although the next word had fitted in.
+pub(super) fn is_deliberate_break(before: &Line, line: &Line) -> bool {
+    let first = line.words.first().map_or(0.0, |word| word.x1 - word.x0);
+    before.x1 + first + 1.2 * before.size < before.right
+}
+
+/// Small print at the foot of a column is a note.
+fn label_notes(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
+    for last in 0..lines.len() {
+        let line = &lines[last];
+        let ends = lines
+            .get(last + 1)
+            .is_none_or(|next| next.column != line.column);
+        if !ends || line.y < 0.0 {
+            continue;
+        }
+        let column = (0..=last)
+            .rev()
+            .take_while(|at| lines[*at].column == line.column);
+        let mut notes = Vec::new();
+        for at in column {
+            if lines[at].size > 0.93 * usual.size || labels[at] != Label::Text {
+                break;
+            }
+            notes.push(at);
+        }
+        let is_foot = notes.last().is_some_and(|first| {
+            line.page == 1
+                || headings::begins_note(&lines[*first])
+                    && first.checked_sub(1).is_some_and(|above| {
+                        lines[above].column == line.column && usual.is_size(lines[above].size)
+                    })
+        });
+        if is_foot {
+            for at in notes {
+                labels[at] = Label::Note;
+            }
+        }
+    }
+}
+
+/// Words of pictures: small, short, and not near their like.
+fn skip_fragments(lines: &[Line], usual: &Usual, labels: &mut [Label]) {
+    let is_small =
+        |at: usize| labels.get(at) == Some(&Label::Text) && lines[at].size < 0.93 * usual.size;
+    let follows = |one: usize, other: usize| {
+        is_small(one)
+            && is_small(other)
+            && lines[one].column == lines[other].column
+            && (lines[other].size / lines[one].size - 1.0).abs() < 0.06
+            && (lines[one].x0 - lines[other].x0).abs() < 2.0 * lines[one].size
+            && lines[other].y - lines[one].y < 1.7 * lines[one].size
+    };
+    let skip: Vec<usize> = (0..lines.len())
+        .filter(|at| is_small(*at))
+        .filter(|at| {
+            let long = lines[*at].x1 - lines[*at].x0 > 0.6 * (lines[*at].right - lines[*at].left);
+            let apart = !(at.checked_sub(1).is_some_and(|before| follows(before, *at))
+                || follows(*at, at + 1));
+            let few = lines[*at].letters() < 3;
+            few || apart && !(long && lines[*at].letters() > 25)
+        })
+        .collect();
+    for at in skip {
+        labels[at] = Label::Skip;
+    }
+}
+
+struct Flow<'a> {
+    lines: &'a [Line],
+    usual: &'a Usual,
+    vocabulary: &'a Vocabulary,
+    pieces: Vec<Piece>,
+    /// Lines of the paragraph that may go on.
+    open: Vec<usize>,
+    /// What stood amid that paragraph.
+    floats: Vec<Piece>,
+}
+
+impl Flow<'_> {
+    fn text(&mut self, index: usize) {
+        if self
+            .open
+            .last()
+            .is_some_and(|last| self.begins(self.open[0], *last, index))
+        {
+            self.close();
+        }
+        self.open.push(index);
+    }
+
+    /// Whether the line `at` begins a paragraph after the line `last` of the one that began at `first`.
+    fn begins(&self, first: usize, last: usize, at: usize) -> bool {
+        let (before, line) = (&self.lines[last], &self.lines[at]);
+        let first = &self.lines[first];
+        let size = self.usual.size;
+        if (line.size / before.size - 1.0).abs() > 0.08 || line.boxed != before.boxed {
+            return true;
+        }
+        let mark = line
+            .words
+            .first()
+            .is_some_and(|word| lists::is_mark(&word.text))
+            || line.text().starts_with('•');
+        let text = before.text();
+        let ended = text.ends_with(['.', ':', '?', '!', '”', '"', ')', ']', ';']);
+        let lower = line.text().starts_with(char::is_lowercase);
+        let in_item = first
+            .words
+            .first()
+            .is_some_and(|word| lists::is_mark(&word.text));
+        if mark && (!lower || ended) {
+            return !text.ends_with('-') || ended;
+        }
+        let indent = line.x0 - line.left;
+        if line.column != before.column {
+            let fresh = ended && (is_deliberate_break(before, line) || indent > 0.8 * size);
+            return fresh && !lower;
+        }
+        let gap = line.y - before.y;
+        if gap > 1.4 * self.usual.leading.max(1.15 * line.size) {
+            return ended || !lower;
+        }
+        if in_item {
+            // An item's lines hang under its text; what stands further left is new.
+            return line.x0 < first.x0 - 0.5 * size
+                || (line.x0 < first.x0 + 0.5 * size
+                    && first.words.len() > 1
+                    && first.words[1].x0 > first.x0 + 0.9 * size
+                    && ended
+                    && is_deliberate_break(before, line));
+        }
+        let before_indent = before.x0 - before.left;
+        if indent > 0.7 * size && indent < 6.0 * size && before_indent < 0.5 * size {
+            return !lower || ended;
+        }
+        ended && is_deliberate_break(before, line) && !lower
+    }
+
+    /// Ends the open paragraph and puts what stood amid it after it.
+    fn close(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        if !open.is_empty() {
+            let lines: Vec<Line> = open.iter().map(|at| self.lines[*at].clone()).collect();
+            self.paragraph(lines);
+        }
+        self.pieces.append(&mut self.floats);
+    }
+
+    fn paragraph(&mut self, mut lines: Vec<Line>) {
+        let first = Line {
+            words: Vec::new(),
+            ..lines[0].clone()
+        };
+        if let Some((length, look)) = headings::run_in(&lines, self.usual) {
+            let head = take_words(&mut lines, length);
+            let text = headings::clean(&join::lines(&head, self.vocabulary));
+            self.push(&first, Content::Heading { text, look });
+        }
+        let texts: Vec<String> = lines.iter().map(Line::text).collect();
+        let text = join::lines(&texts, self.vocabulary);
+        if text.is_empty() {
+            return;
+        }
+        let mark = text.split(' ').next().unwrap_or_default();
+        let kind = if lists::is_bullet(mark) || text.starts_with('•') {
+            Content::Item(lists::without_bullet(&text).to_owned())
+        } else if lists::is_mark(mark) {
+            Content::Item(text)
+        } else {
+            Content::Paragraph { lines, text }
+        };
+        self.push(&first, kind);
+    }
+
+    fn push(&mut self, first: &Line, kind: Content) {
+        self.pieces.push(piece(first, kind));
+    }
+
+    fn heading(&mut self, start: usize, end: usize) {
+        self.close();
+        let lines = &self.lines[start..end];
+        let texts: Vec<String> = lines.iter().map(Line::text).collect();
+        let text = headings::clean(&join::lines(&texts, self.vocabulary));
+        let look = headings::look(&lines[0], self.usual);
+        self.push(&self.lines[start].clone(), Content::Heading { text, look });
+    }
+
+    fn table(&mut self, found: &tables::Found) {
+        let table = tables::read(found, self.lines);
+        let Some(first) = found.lines().next().map(|at| &self.lines[at]) else {
+            return;
+        };
+        self.float_piece(piece(first, Content::Table(table)));
+        if !found.notes.is_empty() {
+            self.float(&found.notes, Content::Note);
+        }
+    }
+
+    fn float(&mut self, indices: &[usize], kind: fn(String) -> Content) {
+        let texts: Vec<String> = indices.iter().map(|at| self.lines[*at].text()).collect();
+        let text = join::lines(&texts, self.vocabulary);
+        self.float_piece(piece(&self.lines[indices[0]], kind(text)));
+    }
+
+    fn float_piece(&mut self, piece: Piece) {
+        if self.open.is_empty() {
+            self.pieces.push(piece);
+        } else {
+            self.floats.push(piece);
+        }
+    }
+}
+
+/// The piece that begins with the line `first`.
+fn piece(first: &Line, kind: Content) -> Piece {
+    Piece {
+        page: first.page,
+        size: first.size,
+        boxed: first.boxed > 0,
+        kind,
+    }
+}
+
+/// Takes the first `length` words out of `lines`, a text for each line.
+fn take_words(lines: &mut Vec<Line>, length: usize) -> Vec<String> {
+    let mut left = length;
+    let mut texts = Vec::new();
+    while left > 0 && !lines.is_empty() {
+        let count = left.min(lines[0].words.len());
+        let words: Vec<_> = lines[0].words.drain(..count).collect();
+        texts.push(joined(&words));
+        left -= count;
+        if lines[0].words.is_empty() {
+            lines.remove(0);
+        }
+    }
+    texts
+}
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

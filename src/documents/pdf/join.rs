@@ -1,0 +1,204 @@
+//! Lines to running text: words broken at a line's end are made whole.
+
+use std::collections::HashMap;
+
+/// The words of a document that stand whole inside a line, in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary(HashMap<String, u32>);
+
+impl Vocabulary {
+    /// Adds the words of a line, save those that may be broken: the last, and the first after a hyphen.
+    pub fn add_line(&mut self, text: &str, after_hyphen: bool) {
+        let mut words: Vec<&str> = text.split(' ').skip(usize::from(after_hyphen)).collect();
+        words.pop();
+        for word in words {
+            let bare = bare(word);
+            if !bare.is_empty() {
+                *self.0.entry(bare.to_lowercase()).or_default() += 1;
+            }
+        }
+    }
+
+    fn count(&self, word: &str) -> u32 {
+        self.0
+            .get(&word.to_lowercase())
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+fn bare(word: &str) -> &str {
+    word.trim_matches(|ch: char| !ch.is_alphanumeric())
+}
+
+/// `texts`, each a line, as one.
+pub(super) fn lines<T: AsRef<str>>(texts: &[T], vocabulary: &Vocabulary) -> String {
+    let mut out = String::new();
+    for text in texts {
+        push_line(&mut out, text.as_ref(), vocabulary);
+    }
+    clean(&out)
+}
+
+/// Appends a line to running text.
+fn push_line(out: &mut String, line: &str, vocabulary: &Vocabulary) {
+    if out.is_empty() || line.is_empty() {
+        out.push_str(line);
+        return;
+    }
+    let next = line.chars().next().unwrap_or(' ');
+    let soft = out.ends_with('\u{ad}');
+    if (out.ends_with('-') || soft) && next.is_alphanumeric() {
+        let head_from = out.rfind(' ').map_or(0, |at| at + 1);
+        let head = out[head_from..].trim_end_matches(['-', '\u{ad}']);
+        let tail = line.split(' ').next().unwrap_or_default();
+        let keep = !soft && keeps_hyphen(head, tail, vocabulary);
+        let whole_head = !head.is_empty();
+        if !keep && whole_head {
+            out.pop();
+        }
+        if !whole_head {
+            out.push(' ');
+        }
+    } else if !(out.ends_with(['–', '—', '/']) && next.is_alphanumeric()
+        || is_link(out) && !next.is_uppercase())
+    {
+        out.push(' ');
+    }
+    out.push_str(line);
+}
+
+/// Whether the text ends within a web address.
+fn is_link(out: &str) -> bool {
+    let last = out.rsplit(' ').next().unwrap_or_default();
+    (last.contains("://") || last.starts_with("www.")) && last.ends_with(['/', '.', '_', '=', '-'])
+}
+
+/// Words that seldom stand second but after a hyphen.
+const SECOND_HALVES: [&str; 40] = [
+    "induced",
+    "based",
+    "related",
+    "specific",
+    "dependent",
+    "treated",
+    "free",
+    "like",
+    "derived",
+    "resistant",
+    "tolerant",
+    "producing",
+    "term",
+    "scale",
+    "fed",
+    "rich",
+    "made",
+    "year",
+    "old",
+    "yielding",
+    "spectrum",
+    "growing",
+    "mediated",
+    "associated",
+    "quality",
+    "sized",
+    "borne",
+    "infected",
+    "promoting",
+    "linked",
+    "throughput",
+    "level",
+    "wide",
+    "season",
+    "maturing",
+    "flowering",
+    "scavenging",
+    "economic",
+    "economically",
+    "friendly",
+];
+
+/// Whether the hyphen between `head` and `tail` belongs to the word.
+fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
+    let starts = tail.chars().next().unwrap_or(' ');
+    if !starts.is_lowercase() || head.ends_with(|ch: char| !ch.is_alphabetic()) {
+        // "N-P", "2-year" broken after its hyphen, "Anglo-\nAmerican".
+        return true;
+    }
+    if head.contains("://") || head.starts_with("www.") {
+        return true;
+    }
+    let head = head.trim_start_matches(|ch: char| !ch.is_alphanumeric());
+    let tail = bare(tail);
+    let hyphenated = vocabulary.count(&format!("{head}-{tail}"));
+    let whole = vocabulary.count(&format!("{head}{tail}"));
+    if hyphenated != whole {
+        return hyphenated > whole;
+    }
+    if SECOND_HALVES.contains(&&*tail.to_lowercase()) {
+        return true;
+    }
+    let part = head.rsplit('-').next().unwrap_or(head);
+    // Both halves are words of this document: more likely a compound than a broken word.
+    let known = |word: &str| word.chars().count() >= 3 && vocabulary.count(word) > 0;
+    let prefix = matches!(
+        part.to_lowercase().as_str(),
+        "non" | "self" | "well" | "high" | "low" | "cross" | "long" | "short" | "half" | "semi"
+    );
+    (prefix && vocabulary.count(tail) > 0) || (known(part) && known(tail))
+}
+
+/// Soft hyphens out, single spaces, accents that were set beside their letters put on them.
+pub(super) fn clean(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    let text: String = text.chars().filter(|ch| *ch != '\u{ad}').nfc().collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn join(texts: &[&str], known: &str) -> String {
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.add_line(&format!("{known} ."), false);
+        lines(texts, &vocabulary)
+    }
+
+    #[test]
+    fn a_broken_word_is_made_whole() {
+        assert_eq!(
+            join(&["the germi-", "nation of seed"], ""),
+            "the germination of seed"
+        );
+        assert_eq!(join(&["germi\u{ad}", "nation"], ""), "germination");
+    }
+
+    #[test]
+    fn a_hyphen_stays_where_the_document_writes_it_elsewhere() {
+        assert_eq!(
+            join(&["a drought-", "tolerant one"], "drought-tolerant"),
+            "a drought-tolerant one"
+        );
+        assert_eq!(
+            join(&["a drought-", "tolerant"], "drought tolerant"),
+            "a drought-tolerant"
+        );
+        assert_eq!(
+            join(&["water-", "logging"], "water logging waterlogging"),
+            "waterlogging"
+        );
+    }
+
+    #[test]
+    fn numbers_and_capitals_keep_their_hyphen() {
+        assert_eq!(join(&["a 2-", "year trial"], ""), "a 2-year trial");
+        assert_eq!(join(&["Striga-", "Resistant"], ""), "Striga-Resistant");
+        assert_eq!(join(&["pH 5–", "7"], ""), "pH 5–7");
+    }
+
+    #[test]
+    fn lines_are_parted_by_one_space() {
+        assert_eq!(join(&["one ", " two", "- three"], ""), "one two - three");
+    }
+}

@@ -1,0 +1,307 @@
+//! From bytes to [`PdfContent`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+
+use super::PdfError;
+use super::body::{Sizes, Usual, quarter, usual_size};
+use super::columns::{self, Gutter};
+use super::content::{Budget, Interpreter};
+use super::front;
+use super::furniture::{self, Furniture, Row};
+use super::join::Vocabulary;
+use super::lines::{self, Line, Run};
+use super::page::{Page, Rect};
+use super::{flow, guard, structure};
+use crate::documents::{Reference, Section};
+
+/// Most pages of a document that is read.
+pub const MAX_PAGES: usize = 5_000;
+
+/// Operators and glyphs of one document; a page has about 10,000.
+const MAX_STEPS: u64 = 400_000_000;
+
+/// Bytes that the forms of one document unpack to, counted each time that one is drawn.
+const MAX_FORM_BYTES: u64 = 1 << 30;
+
+/// Most runs of text on a page; dense print has 1,500. What lays them out is not linear.
+const MAX_RUNS: usize = 6_000;
+
+/// What a PDF says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PdfContent {
+    /// The title on the first page, else that of the file's own description.
+    pub title: Option<String>,
+    /// Names under the title or in the file's own description.
+    pub authors: Vec<String>,
+    /// Language tag of the document's catalogue, as written, for example `en-GB`.
+    pub language: Option<String>,
+    /// Date of publication on the first page, else that of the file, as `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    pub date: Option<String>,
+    /// How many pages the file has.
+    pub pages: u32,
+    /// Sections with at least one block each; every block has its page.
+    pub sections: Vec<Section>,
+    /// Bibliography and footnotes.
+    pub references: Vec<Reference>,
+}
+
+/// Reads the PDF in `bytes`; blocking, some milliseconds a page.
+///
+/// # Errors
+/// See [`PdfError`]; no input panics.
+pub fn read_pdf(bytes: &[u8]) -> Result<PdfContent, PdfError> {
+    let head = &bytes[..bytes.len().min(1024)];
+    if !head.windows(5).any(|window| window == b"%PDF-") {
+        return Err(PdfError::NotPdf);
+    }
+    guard::check(bytes)?;
+    // The parser is foreign code over hostile input: its panics end here.
+    catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or_else(|_| {
+        Err(PdfError::Damaged {
+            reason: "the parser gave up".to_owned(),
+        })
+    })
+}
+
+fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
+    let pdf = Pdf::new(bytes.to_vec()).map_err(|error| match error {
+        LoadPdfError::Decryption(DecryptionError::PasswordProtected) => PdfError::Encrypted,
+        LoadPdfError::Decryption(_) => PdfError::UnknownEncryption,
+        LoadPdfError::Invalid => PdfError::Damaged {
+            reason: "no pages can be found".to_owned(),
+        },
+    })?;
+    let pages = pdf.pages();
+    if pages.len() > MAX_PAGES {
+        return Err(PdfError::TooManyPages {
+            pages: pages.len(),
+            limit: MAX_PAGES,
+        });
+    }
+    let mut interpreter = Interpreter::new(Budget {
+        steps: MAX_STEPS,
+        form_bytes: MAX_FORM_BYTES,
+    });
+    let survey = Survey::of(pages.iter().map(|page| interpreter.page(page)));
+    if interpreter.is_exhausted() {
+        return Err(PdfError::TooBig {
+            reason: format!("its pages draw more than {MAX_STEPS} times or unpack to over 1 GiB"),
+        });
+    }
+    survey.check()?;
+    let mut layout = Layout::default();
+    for (number, source) in pages.iter().enumerate() {
+        let page = interpreter.page(source);
+        layout.add(number as u32 + 1, &page, &survey);
+    }
+    let usual = Usual::of(&layout.lines, survey.body);
+    let mut vocabulary = Vocabulary::default();
+    let mut broken = false;
+    for text in layout.lines.iter().map(Line::text) {
+        vocabulary.add_line(&text, broken);
+        broken = text.ends_with(['-', '\u{ad}']);
+    }
+    let pieces = flow::pieces(&layout.lines, &layout.rules, &usual, &vocabulary);
+    let structure = structure::build(pieces, &usual);
+    if structure.sections.is_empty() {
+        return Err(PdfError::NoText {
+            pages: survey.pages,
+        });
+    }
+    let told = front::told(&pdf);
+    Ok(PdfContent {
+        title: structure.title.or(told.title),
+        authors: front::authors(&structure.front, &told.author),
+        language: told.language,
+        date: front::date(&structure.front).or(told.date),
+        pages: survey.pages,
+        sections: structure.sections,
+        references: structure.references,
+    })
+}
+
+/// What all pages together tell, before any is laid out.
+#[derive(Default)]
+struct Survey {
+    pages: u32,
+    glyphs: usize,
+    unknown: usize,
+    images: usize,
+    body: f32,
+    furniture: Furniture,
+    /// Where pages have gutters.
+    gutters: Vec<f32>,
+}
+
+impl Survey {
+    fn of(pages: impl Iterator<Item = Page>) -> Survey {
+        let mut survey = Survey::default();
+        let mut sizes = Sizes::default();
+        let mut edges: Vec<Vec<Row>> = Vec::new();
+        for page in pages {
+            survey.pages += 1;
+            survey.images += page.images.len();
+            survey.glyphs += page.glyphs.iter().filter(|glyph| glyph.ch != ' ').count();
+            survey.unknown += page
+                .glyphs
+                .iter()
+                .filter(|glyph| glyph.ch == char::REPLACEMENT_CHARACTER)
+                .count();
+            for glyph in &page.glyphs {
+                *sizes.entry(quarter(glyph.size)).or_default() +=
+                    usize::from(glyph.ch.is_alphabetic());
+            }
+            let runs = text_runs(&page);
+            edges.push(furniture::rows(&runs, page.height));
+            let body = usual_size(&sizes);
+            let found = columns::gutters(&page, &runs, body, &[]);
+            survey.gutters.extend(found.iter().map(|gutter| gutter.x));
+        }
+        for rows in &edges {
+            survey.furniture.add_page(rows);
+        }
+        survey.body = usual_size(&sizes);
+        survey.gutters = common(&survey.gutters, survey.body);
+        survey
+    }
+
+    fn check(&self) -> Result<(), PdfError> {
+        if self.glyphs == 0 && self.images > 0 {
+            return Err(PdfError::Scanned { pages: self.pages });
+        }
+        if self.glyphs == 0 {
+            return Err(PdfError::NoText { pages: self.pages });
+        }
+        if self.unknown * 2 > self.glyphs {
+            return Err(PdfError::Unreadable {
+                unknown: self.unknown,
+                glyphs: self.glyphs,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Places that at least two pages share, each once.
+fn common(places: &[f32], body: f32) -> Vec<f32> {
+    let mut sorted = places.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let mut shared: Vec<f32> = sorted
+        .windows(2)
+        .filter(|pair| pair[1] - pair[0] < 0.7 * body)
+        .map(|pair| pair[0])
+        .collect();
+    shared.dedup_by(|next, kept| *next - *kept < 0.5 * body);
+    shared
+}
+
+/// The runs of a page without what the file marks as decoration and what stands off the page.
+fn text_runs(page: &Page) -> Vec<Run> {
+    let marked = page.glyphs.iter().filter(|glyph| glyph.artifact).count();
+    let believe = marked * 3 < page.glyphs.len();
+    let glyphs: Vec<_> = page
+        .glyphs
+        .iter()
+        .filter(|glyph| !(believe && glyph.artifact))
+        .filter(|glyph| {
+            glyph.x0 >= -2.0
+                && glyph.x1 <= page.width + 2.0
+                && glyph.y >= 0.0
+                && glyph.y <= page.height + 2.0
+        })
+        .copied()
+        .collect();
+    let mut runs = lines::runs(&glyphs);
+    runs.truncate(MAX_RUNS);
+    runs
+}
+
+/// All lines of a document in reading order.
+#[derive(Default)]
+struct Layout {
+    lines: Vec<Line>,
+    /// Rules of each page.
+    rules: Vec<Vec<Rect>>,
+    columns: u32,
+}
+
+impl Layout {
+    fn add(&mut self, number: u32, page: &Page, survey: &Survey) {
+        let mut runs = text_runs(page);
+        let dropped: Vec<f32> = furniture::rows(&runs, page.height)
+            .iter()
+            .filter(|row| survey.furniture.is(row))
+            .map(|row| row.y)
+            .collect();
+        runs.retain(|run| !dropped.iter().any(|y| (run.y - y).abs() < 0.5 * run.size));
+        let gutters = columns::gutters(page, &runs, survey.body, &survey.gutters);
+        let from = self.lines.len();
+        for column in columns::columns(page, runs, &gutters) {
+            self.columns += 1;
+            let area = column.area;
+            for mut line in lines::lines(column.runs) {
+                line.page = number;
+                line.column = self.columns;
+                // Kept for now: the gutters beside it.
+                (line.left, line.right) = (area.x0, area.x1);
+                line.boxed = box_around(page, &line, &gutters);
+                self.lines.push(line);
+            }
+        }
+        set_borders(&mut self.lines[from..]);
+        self.rules.push(page.rules.clone());
+    }
+}
+
+/// Number of the smallest box around `line`, 0 without.
+fn box_around(page: &Page, line: &Line, _gutters: &[Gutter]) -> u32 {
+    page.boxes
+        .iter()
+        .enumerate()
+        .filter(|(_, area)| {
+            area.width() * area.height() < 0.6 * page.width * page.height
+                && area.height() > 3.0 * line.size
+                && area.x0 <= line.x0 + 1.0
+                && area.x1 >= line.x1 - 1.0
+                && area.y0 < line.y
+                && area.y1 > line.y
+        })
+        .min_by(|a, b| a.1.height().total_cmp(&b.1.height()))
+        .map_or(0, |(index, _)| index as u32 + 1)
+}
+
+/// Sets the text borders of the lines of one page: columns between the same gutters share them.
+fn set_borders(lines: &mut [Line]) {
+    let mut done = vec![false; lines.len()];
+    for index in 0..lines.len() {
+        if done[index] {
+            continue;
+        }
+        let gutters = (lines[index].left, lines[index].right);
+        let same: Vec<usize> = (index..lines.len())
+            .filter(|at| !done[*at] && (lines[*at].left, lines[*at].right) == gutters)
+            .collect();
+        let starts: Vec<f32> = same.iter().map(|at| lines[*at].x0).collect();
+        let mut ends: Vec<f32> = same.iter().map(|at| lines[*at].x1).collect();
+        ends.sort_by(f32::total_cmp);
+        let left = most_common(&starts);
+        // Not the very last: one line may stick out.
+        let right = ends[(ends.len() - 1) * 19 / 20];
+        for at in same {
+            (lines[at].left, lines[at].right) = (left, right);
+            done[at] = true;
+        }
+    }
+}
+
+/// The start that most lines share; of equally common ones the leftmost.
+fn most_common(starts: &[f32]) -> f32 {
+    let count = |at: f32| starts.iter().filter(|x| (**x - at).abs() < 1.5).count();
+    starts
+        .iter()
+        .copied()
+        .max_by(|a, b| count(*a).cmp(&count(*b)).then(b.total_cmp(a)))
+        .unwrap_or_default()
+}

@@ -1,0 +1,134 @@
+//! Real PDFs: every sample gives text or a named reason, and articles say what their publishers' XML says.
+//!
+//! The files are not part of the repository; without them these tests say so and pass.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use almanac::documents::extraction::{Truth, measure};
+use almanac::documents::pdf::{PdfError, read_pdf};
+
+fn data(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/data")
+        .join(name);
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+fn pdfs(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(pdfs(&path));
+        } else if path.extension().is_some_and(|extension| extension == "pdf") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_sample_gives_text_or_a_named_reason() {
+    let Some(folder) = data("pypdf_samples") else {
+        return;
+    };
+    let files = pdfs(&folder);
+    assert!(files.len() > 20, "only {} samples", files.len());
+    for file in files {
+        let bytes = fs::read(&file).expect("readable");
+        match read_pdf(&bytes) {
+            Ok(content) => assert!(
+                content
+                    .sections
+                    .iter()
+                    .all(|section| !section.blocks.is_empty()
+                        && section.blocks.iter().all(|block| {
+                            block
+                                .page
+                                .is_some_and(|page| (1..=content.pages).contains(&page))
+                        })),
+                "{}",
+                file.display()
+            ),
+            Err(error) => {
+                let name = file.to_string_lossy().into_owned();
+                let expected = match &error {
+                    PdfError::Encrypted => name.contains("password"),
+                    PdfError::Scanned { .. } | PdfError::NoText { .. } => name.contains("image"),
+                    _ => false,
+                };
+                assert!(expected, "{name}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn articles_say_what_their_publishers_xml_says() {
+    let Some(folder) = data("pmc_crop_oa/pdf_jats_pairs") else {
+        return;
+    };
+    let mut found = Vec::new();
+    for file in pdfs(&folder) {
+        let xml = fs::read_to_string(file.with_extension("jats.xml")).expect("a pair");
+        let truth = Truth::of_jats(&xml).expect("JATS");
+        let content = read_pdf(&fs::read(&file).expect("readable")).expect("an article");
+        let extraction = measure(&content.sections, &truth, &[]);
+        assert!(
+            extraction.prose.recall >= 0.985,
+            "{}: {extraction:?}",
+            file.display()
+        );
+        assert!(
+            extraction.prose.precision >= 0.97,
+            "{}: {extraction:?}",
+            file.display()
+        );
+        found.push(extraction);
+    }
+    let headings = found.iter().map(|one| one.headings.f1()).sum::<f64>() / found.len() as f64;
+    let tables: usize = found.iter().map(|one| one.tables).sum();
+    let tables_found: usize = found.iter().map(|one| one.tables_found).sum();
+    assert!(headings >= 0.90, "headings F1 {headings:.3}");
+    assert!(
+        tables_found * 10 >= tables * 9,
+        "{tables_found} of {tables} tables"
+    );
+}
+
+#[test]
+fn no_damage_makes_the_reader_panic() {
+    let Some(folder) = data("pypdf_samples") else {
+        return;
+    };
+    // A fixed sequence: a failure can be repeated.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.len() < 60_000);
+    for file in pdfs(&folder).into_iter().filter(small) {
+        let whole = fs::read(&file).expect("readable");
+        for _ in 0..6 {
+            let mut bytes = whole.clone();
+            bytes.truncate(bytes.len() - random(bytes.len() / 2));
+            for _ in 0..20 {
+                let at = random(bytes.len());
+                bytes[at] = random(256) as u8;
+            }
+            let result = read_pdf(&bytes);
+            let panicked =
+                matches!(&result, Err(PdfError::Damaged { reason }) if reason.contains("gave up"));
+            assert!(!panicked, "{}: the parser panicked", file.display());
+        }
+    }
+}
