@@ -38,7 +38,7 @@ pub enum Band {
 /// to training questions (MiniLM, one sentence against one).
 pub const SIMILAR: f32 = 0.6;
 /// From this cosine on it is somewhat similar: nine of ten fully correct answers to training questions
-/// reach it, and one of eight closed-book ones that hold no key fact.
+/// reach it, and one of seven closed-book ones that hold no key fact.
 pub const SOMEWHAT: f32 = 0.4;
 
 /// An answer longer than this many words, and than [`LONGEST_RATIO`] references, buries what it says.
