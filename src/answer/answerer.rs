@@ -106,11 +106,11 @@ impl Answerer {
     ) -> Result<Found<'a>, AnswerError> {
         let started = Instant::now();
         let passages = self.parts.passages.as_ref();
-        let asked = Asked::new(&question.text, passages);
+        let asked = Asked::new(&question.text, &question.readings, passages);
         let asked_place = question.place.as_ref().unwrap_or(&self.parts.place);
         let top_k = question.top_k.unwrap_or(self.parts.top_k);
         let mut hits = passages.search(&PassageQuery {
-            text: &question.text,
+            text: &asked.text,
             place: asked_place,
             crop: question.crop.as_deref(),
             top_k: top_k.max(READ),
@@ -162,6 +162,11 @@ impl Answerer {
             .question
             .max_chars
             .unwrap_or(self.parts.config.max_chars);
+        if self.parts.config.guard
+            && let Some(outcome) = found.judged(max_chars, on)?
+        {
+            return Ok(outcome);
+        }
         if self.parts.drafting == Drafting::Quote && self.parts.config.guard {
             return found.quoted(Outcome::of(&found), None, max_chars, on);
         }

@@ -35,7 +35,7 @@ pub struct Yardstick<'a> {
     /// Everything that may be said; `None` lets the raw draft through.
     pub sources: Option<&'a Sources>,
     /// The question.
-    pub asked: &'a Asked<'a>,
+    pub asked: &'a Asked,
     /// The sentences of the passages, best first.
     pub candidates: &'a [Candidate],
     /// The best quotation, which would be the answer without a draft.
@@ -221,7 +221,7 @@ fn agrees(said: &str, yardstick: &Yardstick<'_>) -> bool {
 /// Whether all figures of `said` and most of its words stand in the quotation or the question.
 fn adds_nothing(said: &str, yardstick: &Yardstick<'_>) -> bool {
     let mut known = quantities(yardstick.quote);
-    known.extend(quantities(yardstick.asked.text));
+    known.extend(quantities(&yardstick.asked.text));
     if let Some(best) = yardstick.candidates.first() {
         known.extend(best.quantities.iter().cloned());
     }
@@ -235,7 +235,7 @@ fn adds_nothing(said: &str, yardstick: &Yardstick<'_>) -> bool {
 fn mostly_from(said: &str, yardstick: &Yardstick<'_>) -> bool {
     let stems = words::content(said);
     let mut known = words::content(yardstick.quote);
-    known.extend(words::content(yardstick.asked.text));
+    known.extend(words::content(&yardstick.asked.text));
     let own = words::content(yardstick.quote);
     4 * stems.intersection(&known).count() >= 3 * stems.len()
         && stems.intersection(&own).count() > 0

@@ -22,6 +22,7 @@ mod scale;
 mod sentences;
 mod shelf;
 mod units;
+mod verdict;
 mod wants;
 mod words;
 

@@ -10,7 +10,7 @@ use super::prompt;
 use super::quantity::quantities;
 use super::quote::{self, Asked, Candidate, headings};
 use super::relevance::Features;
-use super::{AnswerError, words};
+use super::{AnswerError, verdict, words};
 use crate::types::{Citation, Place, Question, Reading, Status, Timing, Tokens};
 
 /// What happens while an answer is made; the receiver breaks to cancel.
@@ -57,7 +57,7 @@ pub struct Outcome {
 /// A question with what was found for it.
 pub(super) struct Found<'a> {
     pub(super) question: &'a Question,
-    pub(super) asked: Asked<'a>,
+    pub(super) asked: Asked,
     pub(super) place: Place,
     pub(super) hits: Hits,
     pub(super) candidates: Vec<Candidate>,
@@ -139,6 +139,36 @@ impl Found<'_> {
         outcome.text = Some(text);
         outcome.timing.total = millis(self.started);
         Ok(outcome)
+    }
+
+    /// The outcome that holds a reading sent with the question against the limit in the best quotation;
+    /// `None` where there is no such reading or limit.
+    pub(super) fn judged(
+        &self,
+        max_chars: usize,
+        on: Listener<'_>,
+    ) -> Result<Option<Outcome>, AnswerError> {
+        let sent = self.question.readings.len().min(self.readings.len());
+        let Some(best) = self.candidates.first() else {
+            return Ok(None);
+        };
+        let Some(verdict) = verdict::verdict(&self.question.readings[..sent], &best.text) else {
+            return Ok(None);
+        };
+        let text = format!("{} {}", verdict.text, best.text);
+        let text = quote::shorten(&text, max_chars);
+        proceed(on(Progress::Text(&text)))?;
+        let mut outcome = Outcome::of(self);
+        outcome.readings = vec![self.question.readings[verdict.reading].clone()];
+        outcome.reason = self
+            .hits
+            .fallback
+            .is_some()
+            .then(|| self.with_fallback(String::new()));
+        self.cite(&mut outcome, best.hit, best.text.clone());
+        outcome.text = Some(text);
+        outcome.timing.total = millis(self.started);
+        Ok(Some(outcome))
     }
 
     /// The outcome whose text is the draft.

@@ -44,14 +44,19 @@ pub fn fact(reading: &Reading) -> String {
         "" => String::new(),
         device => format!(" of {device}"),
     };
-    let value = match reading.unit.as_deref() {
-        Some("%") => format!("{}%", reading.value),
-        Some(unit) => format!("{} {unit}", reading.value),
-        None => reading.value.to_string(),
-    };
+    let value = amount(reading);
     match moment(reading.at) {
         Some(at) => format!("{}{of} was {value} at {at}", reading.name),
         None => format!("{}{of} was {value}", reading.name),
+    }
+}
+
+/// The value of a reading with its unit: `9.5 °C`, `46%`.
+pub fn amount(reading: &Reading) -> String {
+    match reading.unit.as_deref() {
+        Some("%") => format!("{}%", reading.value),
+        Some(unit) if !unit.is_empty() => format!("{} {unit}", reading.value),
+        _ => reading.value.to_string(),
     }
 }
 

@@ -71,6 +71,41 @@ impl Quantity {
         matches!(self.kind, Kind::Date { .. })
     }
 
+    /// Its number, as written; `None` for a date or a year.
+    pub fn value(&self) -> Option<f64> {
+        match &self.kind {
+            Kind::Amount(number, _) => Some(number.value),
+            _ => None,
+        }
+    }
+
+    /// Whether `self` can be more or less than `other`: both amounts of one measure, or both counts.
+    pub fn is_comparable(&self, other: &Quantity) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Amount(_, own), Kind::Amount(_, other)) => {
+                own.compares(other) || (own.unit.is_none() && other.unit.is_none())
+            }
+            _ => false,
+        }
+    }
+
+    /// How `self` stands to a comparable `other`, in the unit of both; `None` where they are not comparable.
+    pub fn compare(&self, other: &Quantity) -> Option<std::cmp::Ordering> {
+        match (&self.kind, &other.kind) {
+            (Kind::Amount(number, scale), Kind::Amount(limit, other_scale))
+                if self.is_comparable(other) =>
+            {
+                match scale.compares(other_scale) {
+                    true => scale
+                        .base(number.value)
+                        .partial_cmp(&other_scale.base(limit.value)),
+                    false => number.value.partial_cmp(&limit.value),
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// True when `self` says what `source` says, in the same unit or converted exactly and rounded
     /// to the digits that `self` shows.
     pub fn follows_from(&self, source: &Quantity) -> bool {

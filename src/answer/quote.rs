@@ -7,8 +7,9 @@ use super::passages::{Hit, Passages};
 use super::quantity::Quantity;
 use super::sentences::{Sentence, sentences};
 use super::wants::Wants;
-use super::words;
+use super::{verdict, words};
 use crate::model::{Embedder, ModelError};
+use crate::types::Reading;
 
 /// Sentences looked at for one question; more are ignored, best passages first.
 const MOST_SENTENCES: usize = 160;
@@ -39,30 +40,36 @@ pub struct Candidate {
 }
 
 /// The question, ready for comparison.
-pub struct Asked<'a> {
-    /// Its words.
-    pub text: &'a str,
+pub struct Asked {
+    /// Its words, with the names of the readings that came with it.
+    pub text: String,
     /// What kind of fact it asks for.
     pub wants: Wants,
     /// Stems of its content words with their rarity in the library.
     pub stems: Vec<(String, f32)>,
 }
 
-impl<'a> Asked<'a> {
-    /// Reads `text`; `passages` tells how rare its words are.
-    pub fn new(text: &'a str, passages: &dyn Passages) -> Self {
+impl Asked {
+    /// Reads `question` and the `readings` that came with it; `passages` tells how rare its words are.
+    ///
+    /// "Is the ground warm enough?" with a soil temperature asks for a soil temperature.
+    pub fn new(question: &str, readings: &[Reading], passages: &dyn Passages) -> Self {
+        let mut text = question.to_owned();
+        let mut wants = Wants::of(question);
+        for reading in readings {
+            text.push_str(&format!(" ({})", verdict::spoken(reading)));
+            if let Some(measured) = verdict::measured(reading) {
+                wants.add(&measured);
+            }
+        }
         let mut seen = BTreeSet::new();
-        let stems = words::split(text)
+        let stems = words::split(&text)
             .filter(|word| !words::is_stop(word))
             .filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
             .map(|word| (words::stem(word), passages.rarity(word)))
             .filter(|(stem, _)| stem.chars().count() > 1 && seen.insert(stem.clone()))
             .collect();
-        Asked {
-            text,
-            wants: Wants::of(text),
-            stems,
-        }
+        Asked { text, wants, stems }
     }
 
     /// Rarity-weighted share of the question's words in `own`, or at [`HEADING`] in `above`.
@@ -153,7 +160,7 @@ const EVIDENCE: &[&str] = &[
 /// # Errors
 /// The embedder failed.
 pub fn candidates(
-    asked: &Asked<'_>,
+    asked: &Asked,
     hits: &[Hit],
     embedder: Option<&dyn Embedder>,
 ) -> Result<Vec<Candidate>, ModelError> {
@@ -190,7 +197,7 @@ pub fn candidates(
 
 /// Sets the cosines of `found`: each sentence under its heading, and each heading alone.
 fn compare(
-    asked: &Asked<'_>,
+    asked: &Asked,
     hits: &[Hit],
     found: &mut [Candidate],
     embedder: &dyn Embedder,
@@ -199,7 +206,7 @@ fn compare(
         .iter()
         .map(|one| format!("{}: {}", hits[one.hit].passage.section(), one.text))
         .collect();
-    let mut texts: Vec<&str> = vec![asked.text];
+    let mut texts: Vec<&str> = vec![&asked.text];
     texts.extend(hits.iter().map(|hit| hit.passage.section()));
     texts.extend(sentences.iter().map(String::as_str));
     let vectors = embedder.embed(&texts)?;
@@ -212,7 +219,7 @@ fn compare(
 }
 
 fn candidate(
-    asked: &Asked<'_>,
+    asked: &Asked,
     (hit, position): (usize, usize),
     sentence: &Sentence,
     above: &BTreeSet<String>,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::passages::Hits;
 use super::quote::{Asked, Candidate, headings};
 use super::{names, words};
+use crate::library;
 use crate::types::Place;
 
 /// What the relevance was made of; shown by the study, so that a refusal can be understood.
@@ -56,7 +57,7 @@ const NOT_COVERED: f32 = 0.1;
 
 impl Features {
     /// The features of the found passages; `place` is where the question is asked for.
-    pub fn of(asked: &Asked<'_>, place: &Place, hits: &Hits, candidates: &[Candidate]) -> Self {
+    pub fn of(asked: &Asked, place: &Place, hits: &Hits, candidates: &[Candidate]) -> Self {
         let held: BTreeSet<String> = hits
             .hits
             .iter()
@@ -75,7 +76,7 @@ impl Features {
             fit: best.map_or(0.0, |best| best.fit),
             focus: best.map_or(0.0, |best| best.focus),
             missing: 1.0 - asked.coverage(&held, &held),
-            stranger: names_a_stranger(asked.text, place, hits),
+            stranger: names_a_stranger(&asked.text, place, hits),
             elsewhere: !hits.hits.iter().any(|hit| holds(&hit.passage.place, place)),
         }
     }
@@ -104,6 +105,9 @@ pub fn holds(passage: &Place, asked: &Place) -> bool {
 }
 
 /// Whether `question` names, with a capital, something that neither the passages nor the asked place name.
+///
+/// The asker's own whereabouts ("near Decorah") and growth stages ("at R3") are no such thing: a sheet
+/// for Iowa need not name every town of it.
 fn names_a_stranger(question: &str, place: &Place, hits: &Hits) -> bool {
     let mut known = names::known(&place.to_string());
     if !hits.hits.iter().any(|hit| holds(&hit.passage.place, place)) {
@@ -114,14 +118,61 @@ fn names_a_stranger(question: &str, place: &Place, hits: &Hits) -> bool {
         known.extend(names::known(&hit.passage.text));
         known.extend(names::known(&hit.passage.place.to_string()));
     }
-    let capitals = words::split(question)
+    let written: Vec<&str> = words::split(question).collect();
+    let capitals = written
+        .iter()
         .filter(|word| word.starts_with(char::is_uppercase))
         .count();
     // A question typed all in capitals, or each word with one, names nothing by them.
-    if capitals * 2 > words::split(question).count() {
+    if capitals * 2 > written.len() {
         return false;
     }
+    // Whether a place is covered was settled by the search.
+    let is_whereabouts = |name: &str| {
+        !library::named_places(&format!("in {name}")).is_empty()
+            || follows_a_whereabouts_word(&written, name)
+    };
     names::names(question)
         .iter()
-        .any(|name| !name.opening && !names::is_chemical(&name.text) && !name.is_in(&known))
+        .filter(|name| !name.opening && !names::is_chemical(&name.text))
+        .any(|name| !name.is_in(&known) && !is_code(&name.text) && !is_whereabouts(&name.text))
+}
+
+/// Words after which a name says where the asker is, and those that part a whole into its sides.
+const WHEREABOUTS: &[&str] = &[
+    "near", "around", "outside", "by", "at", "west", "east", "north", "south", "upper", "lower",
+    "central", "northern", "southern", "eastern", "western",
+];
+
+/// Whether `name`, or the capitalised words right before it, stand after "near" and the like, or
+/// before "border", "line" or "county"; a name that is itself a side ("West Texas") counts too.
+fn follows_a_whereabouts_word(written: &[&str], name: &str) -> bool {
+    let Some(at) = written.iter().position(|word| *word == name) else {
+        return false;
+    };
+    let side = |word: &str| WHEREABOUTS.contains(&word.to_lowercase().as_str());
+    let first = (0..at)
+        .rev()
+        .take_while(|before| written[*before].starts_with(char::is_uppercase))
+        .last()
+        .unwrap_or(at);
+    let after = written.get(at + 1).map(|word| word.to_lowercase());
+    side(name)
+        || first
+            .checked_sub(1)
+            .is_some_and(|before| side(written[before]))
+        || after.is_some_and(|after| ["border", "line", "county"].contains(&after.as_str()))
+}
+
+/// A growth stage (`V6`, `R5`) or an abbreviation (`DSR`): how farmers write, not what they ask for.
+fn is_code(name: &str) -> bool {
+    let mut characters = name.chars();
+    let letters = characters
+        .by_ref()
+        .take_while(char::is_ascii_alphabetic)
+        .count();
+    let rest = name.len().saturating_sub(letters);
+    let is_stage = letters == 1 && rest > 0 && rest <= 2;
+    let is_abbreviation = rest == 0 && letters <= 3 && name.chars().all(|c| c.is_ascii_uppercase());
+    is_stage || is_abbreviation
 }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{AnswerError, Fallback, Hit, Hits, Passage, PassageQuery, Passages, words};
+use crate::library;
 use crate::model::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
 use crate::types::Place;
 
@@ -133,7 +134,11 @@ impl Passages for Shelf {
             .iter()
             .map(|passage| &passage.place)
             .find(names);
-        let asked = named.unwrap_or(query.place).clone();
+        let foreign = library::named_places(query.text)
+            .into_iter()
+            .find(|place| !place.covers(query.place));
+        let asked = named.cloned().or(foreign);
+        let asked = asked.unwrap_or_else(|| query.place.clone());
         let mut place = asked.clone();
         loop {
             let here = self.holding(&place);

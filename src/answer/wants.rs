@@ -40,6 +40,14 @@ impl Wants {
         wants
     }
 
+    /// Also asks for a figure like `measured`, unless another kind is asked for already.
+    pub fn add(&mut self, measured: &Quantity) {
+        if self.is_open() {
+            self.number = true;
+            self.measures.extend(measured.measure());
+        }
+    }
+
     /// Whether anything in particular is asked.
     pub fn is_open(&self) -> bool {
         !self.number && !self.date

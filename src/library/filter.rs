@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::words;
-use crate::documents::crops;
+use crate::documents::{self, crops};
 use crate::types::Place;
 
 /// What a passage loses in the fused score for each level by which its place is wider than the asked one.
@@ -40,7 +40,9 @@ impl Scope {
     pub fn new(place: Option<&Place>, crop: Option<&str>, text: &str, known: &[Place]) -> Self {
         let named = || crops::named_in(text).into_iter().map(str::to_owned);
         let place = place.cloned().unwrap_or_default();
-        let place = named_place(text, &place, known).unwrap_or(place);
+        let place = named_place(text, &place, known)
+            .or_else(|| foreign_place(text, &place))
+            .unwrap_or(place);
         Scope {
             place: Some(place).filter(|place| !place.is_general()),
             crops: match crop.map(str::trim).filter(|crop| !crop.is_empty()) {
@@ -100,6 +102,24 @@ fn named_place(text: &str, asked: &Place, known: &[Place]) -> Option<Place> {
         })
         .max_by_key(narrowest)
         .cloned()
+}
+
+/// A place of the gazetteer that `text` asks for with "in" and that has nothing to do with `asked`.
+///
+/// "In Kenya" asked from Iowa must find what holds in Kenya or nothing, never what holds in Iowa;
+/// "near the Missouri border" is still asked of Iowa.
+fn foreign_place(text: &str, asked: &Place) -> Option<Place> {
+    let folded = format!(" {} ", words::folded(text));
+    let is_asked_for = |place: &Place| match place.district.as_ref().or(place.region.as_ref()) {
+        // The Punjab of Pakistan, named again, is not the Indian one.
+        Some(name) => {
+            !has(asked, name) && folded.contains(&format!(" in {} ", words::folded(name)))
+        }
+        None => true,
+    };
+    documents::named_places(text)
+        .into_iter()
+        .find(|place| !place.covers(asked) && !asked.covers(place) && is_asked_for(place))
 }
 
 /// Whether a level of `place` has this name.
@@ -190,6 +210,11 @@ mod tests {
         let elsewhere = Place::new("PK", "Punjab");
         assert_eq!(place(&elsewhere, "When to sow in Punjab?"), elsewhere);
         assert_eq!(place(&iowa, "How deep do I sow?"), iowa);
+        assert_eq!(
+            place(&iowa, "When is maize planted in Ohio?"),
+            Place::new("US", "Ohio")
+        );
+        assert_eq!(place(&iowa, "We farm near the Missouri border."), iowa);
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn a_folder_is_taken_in_with_ids_from_its_paths() {
     let bench = Bench::new(&[
         ("us-iowa/a.md", "One."),
         ("b.txt", "Two."),
-        ("c.pdf", "%PDF"),
+        ("c.docx", "PK"),
         (".hidden/d.md", "Three."),
     ]);
     let library = bench.library();

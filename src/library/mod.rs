@@ -41,6 +41,9 @@ pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
 pub use words::terms;
 
+/// The places of the gazetteer that a text names.
+pub use crate::documents::named_places;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;

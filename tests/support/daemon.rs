@@ -5,12 +5,22 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::models;
 
 /// Longest that a daemon may take to be ready: a debug build on a busy machine.
 const START: Duration = Duration::from_secs(120);
+
+/// The box that took the sample farm in, once a test program; the others get a copy of its library.
+static FARM: LazyLock<Mutex<TestBox>> = LazyLock::new(|| {
+    let farm = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/farm/documents");
+    let this = TestBox::new("");
+    let ingested = this.command(&["ingest", &farm.display().to_string()]);
+    assert!(ingested.status.success(), "{}", said(&ingested));
+    Mutex::new(this)
+});
 
 /// A box: its state, its configuration, and the daemon while it runs.
 pub struct TestBox {
@@ -43,9 +53,12 @@ impl TestBox {
         let this = TestBox::new(&format!(
             "[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\nkeep_alive_s = 5\n{config}"
         ));
-        let farm = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/farm/documents");
-        let ingested = this.command(&["ingest", &farm.display().to_string()]);
-        assert!(ingested.status.success(), "{}", said(&ingested));
+        let farm = FARM.lock().unwrap_or_else(PoisonError::into_inner);
+        copy(
+            &farm.state().join("editions"),
+            &this.state().join("editions"),
+        );
+        drop(farm);
         this
     }
 
@@ -222,6 +235,19 @@ pub fn said(output: &Output) -> String {
 }
 
 /// A state folder that shares the runtime and the models of the tests and nothing else.
+/// Copies the folder `from` with all below it over `to`.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("writable");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        match path.is_dir() {
+            true => copy(&path, &copied),
+            false => drop(std::fs::copy(&path, &copied).expect("writable")),
+        }
+    }
+}
+
 fn lay_out(models: &Path, state: &Path) {
     let edition = state.join("editions/0");
     std::fs::create_dir_all(&edition).expect("writable");

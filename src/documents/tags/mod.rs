@@ -7,6 +7,7 @@ mod topics;
 
 pub use folder::FolderTags;
 pub(crate) use folder::is_tags;
+pub use places::named_in as named_places;
 
 use serde::{Deserialize, Serialize};
 

@@ -77,7 +77,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The places that `text` names, in order, as often as it does.
-pub(super) fn named_in(text: &str) -> Vec<Place> {
+pub fn named_in(text: &str) -> Vec<Place> {
     let words: Vec<&str> = words(text).map(|(_, word)| word).collect();
     let mut found = Vec::new();
     let mut at = 0;

@@ -1,0 +1,157 @@
+//! What a reading says beside the limit that a sentence gives: below it, above it, within it.
+//!
+//! A small model gets such comparisons wrong as often as right, and arithmetic needs no model.
+
+use super::prompt;
+use super::quantity::{Quantity, quantities};
+use crate::types::{Reading, ReadingValue};
+
+/// Most bytes between the two ends of a range: `17 to 21 percent`.
+const RANGE_GAP: usize = 5;
+
+/// What stands between the two ends of a range.
+const JOINTS: &[&str] = &["to", "and", "or", "-", "–", "—"];
+
+/// A reading held against a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Position of the reading.
+    pub reading: usize,
+    /// One whole sentence: `The soil temperature of 44 °F is below 50 °F.`
+    pub text: String,
+}
+
+/// Compares the first of `readings` whose kind of figure stands in `sentence`; `None` where none does.
+pub fn verdict(readings: &[Reading], sentence: &str) -> Option<Verdict> {
+    let stated = quantities(sentence);
+    readings.iter().enumerate().find_map(|(at, reading)| {
+        let measured = measured(reading)?;
+        let limits: Vec<&Quantity> = stated
+            .iter()
+            .filter(|one| measured.is_comparable(one))
+            .collect();
+        let text = told(reading, &measured, &limits, sentence)?;
+        Some(Verdict { reading: at, text })
+    })
+}
+
+/// The kind of figure that answers a question with this reading.
+pub fn measured(reading: &Reading) -> Option<Quantity> {
+    let ReadingValue::Number(value) = reading.value else {
+        return None;
+    };
+    // With its name: a pH is told by it alone.
+    let fact = format!("{} {}", spoken(reading), prompt::amount(reading));
+    quantities(&fact)
+        .into_iter()
+        .find(|one| one.value() == Some(value))
+}
+
+/// The name of what was measured, in words: `soil temperature`.
+pub fn spoken(reading: &Reading) -> String {
+    reading.name.replace(['-', '_'], " ")
+}
+
+/// The comparison in words.
+fn told(
+    reading: &Reading,
+    measured: &Quantity,
+    limits: &[&Quantity],
+    sentence: &str,
+) -> Option<String> {
+    let first = limits.first()?;
+    let second = limits
+        .get(1)
+        .filter(|second| is_range(first, second, sentence));
+    let name = spoken(reading);
+    let value = prompt::amount(reading);
+    let of = match reading.device.as_str() {
+        "" => String::new(),
+        device => format!(" ({device})"),
+    };
+    let end = second.map_or(first.end, |second| second.end);
+    let limit = sentence.get(first.start..end)?.trim();
+    let (low, high) = (first, second.unwrap_or(&first));
+    let relation = match (measured.compare(low)?, measured.compare(high)?) {
+        (below, _) if below.is_lt() => "is below",
+        (_, above) if above.is_gt() => "is above",
+        _ if second.is_some() => "is within",
+        _ => "is exactly",
+    };
+    Some(format!("The {name}{of} of {value} {relation} {limit}."))
+}
+
+/// Whether two quantities are the ends of one range.
+fn is_range(first: &Quantity, second: &Quantity, sentence: &str) -> bool {
+    // The first end of "17 to 21 percent" shares the unit of the second, which may lie behind it.
+    let number_end = sentence[first.start..]
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
+        .map_or(first.end, |length| first.start + length);
+    let gap = |from: usize| sentence.get(from..second.start).map(str::trim);
+    [first.end, number_end]
+        .into_iter()
+        .filter_map(gap)
+        .any(|between| between.len() <= RANGE_GAP && JOINTS.contains(&between))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(name: &str, value: f64, unit: &str) -> Reading {
+        Reading {
+            device: String::new(),
+            name: name.into(),
+            value: ReadingValue::Number(value),
+            unit: (!unit.is_empty()).then(|| unit.to_owned()),
+            at: 0,
+        }
+    }
+
+    fn text(reading: Reading, sentence: &str) -> Option<String> {
+        verdict(&[reading], sentence).map(|verdict| verdict.text)
+    }
+
+    #[test]
+    fn a_reading_is_below_or_above_a_limit() {
+        let wait = "Wait to plant maize until the soil is 50 °F (10 °C) and rising.";
+        assert_eq!(
+            text(reading("soil-temperature", 44.0, "°F"), wait).as_deref(),
+            Some("The soil temperature of 44 °F is below 50 °F.")
+        );
+        assert_eq!(
+            text(reading("soil-temperature", 12.0, "°C"), wait).as_deref(),
+            Some("The soil temperature of 12 °C is above 50 °F.")
+        );
+    }
+
+    #[test]
+    fn a_range_has_an_inside() {
+        let cut = "Cut rice at 17 to 21 percent grain moisture.";
+        let of = |value| text(reading("grain-moisture", value, "%"), cut);
+        assert_eq!(
+            of(18.5).as_deref(),
+            Some("The grain moisture of 18.5% is within 17 to 21 percent.")
+        );
+        assert!(of(25.0).is_some_and(|text| text.contains("is above")));
+        assert!(of(16.0).is_some_and(|text| text.contains("is below")));
+    }
+
+    #[test]
+    fn figures_of_another_kind_are_no_limit() {
+        let deep = "Sow the seed 5 cm deep.";
+        assert_eq!(text(reading("soil-temperature", 9.5, "°C"), deep), None);
+        assert_eq!(text(reading("soil-temperature", 9.5, "°C"), ""), None);
+    }
+
+    #[test]
+    fn a_bare_number_is_compared_with_a_bare_number() {
+        let ph = "Cotton likes a soil pH of 6 to 8.";
+        let told = text(reading("soil-ph", 7.5, ""), ph);
+        assert!(
+            told.as_deref()
+                .is_some_and(|text| text.contains("is within 6 to 8")),
+            "{told:?}"
+        );
+    }
+}
