@@ -71,7 +71,7 @@ fn told(
     };
     let end = second.map_or(first.end, |second| second.end);
     let limit = sentence.get(first.start..end)?.trim();
-    let (low, high) = (first, second.unwrap_or(&first));
+    let (low, high) = (first, second.unwrap_or(first));
     let relation = match (measured.compare(low)?, measured.compare(high)?) {
         (below, _) if below.is_lt() => "is below",
         (_, above) if above.is_gt() => "is above",
