@@ -1,7 +1,9 @@
 //! `almanac bench`: times parts of the machine.
 
+mod memory;
 mod models;
 mod perplexity;
+mod retrieval;
 
 use super::Context;
 use crate::library::{Comparison, clustered_vectors, measure_dense};
@@ -36,6 +38,8 @@ enum Part {
     },
     /// How well the decoder predicts a text
     Perplexity(perplexity::Args),
+    /// What the search finds: public sets, gold sections, places
+    Retrieval(retrieval::Args),
 }
 
 /// Times and prints.
@@ -44,6 +48,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         None => models::run(&context.config, context.output.is_json(), &args.models),
         Some(Part::Dense { passages, graph }) => dense(context, *passages, *graph),
         Some(Part::Perplexity(args)) => perplexity::run(context, args),
+        Some(Part::Retrieval(args)) => retrieval::run(context, args),
     }
 }
 
