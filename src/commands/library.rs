@@ -6,6 +6,7 @@ use super::Context;
 use super::channel::Channel;
 use super::place;
 use crate::control::{LibraryOp, Request, TagChange, TagKind};
+use crate::library::CheckReport;
 use crate::service::{DocumentLine, LibraryStats, PassageLine, TagsLine};
 
 /// Arguments of `almanac library`.
@@ -43,6 +44,8 @@ enum What {
     },
     /// Count documents and passages
     Stats,
+    /// Read every document again against its seal; fails when one is damaged or missing
+    Check,
 }
 
 /// Looks into the library, or removes from it.
@@ -61,10 +64,14 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         },
         What::Remove { document } => LibraryOp::Remove(document.clone()),
         What::Stats => LibraryOp::Stats,
+        What::Check => LibraryOp::Check,
     };
     let mut channel = Channel::open(&context.config)?;
     let value = channel.call(&Request::Library { what }, &mut |_| {})?;
     let out = context.output;
+    if matches!(args.what, What::Check) {
+        return checked(context, serde_json::from_value(value)?);
+    }
     if out.is_json() {
         // One object a line, also where the result is a list.
         return match value.as_array() {
@@ -90,8 +97,37 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         }
         What::Remove { document } => out.line(&format!("removed {document}"))?,
         What::Stats => out.line(&serde_json::from_value::<LibraryStats>(value)?.to_string())?,
+        // Told above.
+        What::Check => {}
     }
     Ok(())
+}
+
+/// Prints what a check found; fails unless it is clean.
+fn checked(context: &Context, report: CheckReport) -> anyhow::Result<()> {
+    let out = context.output;
+    if out.is_json() {
+        out.json(&report)?;
+    } else {
+        let CheckReport {
+            documents,
+            passages,
+            ..
+        } = report;
+        out.line(&format!(
+            "{documents} documents with {passages} passages are whole"
+        ))?;
+        for id in &report.damaged {
+            out.line(&format!("damaged: {id}"))?;
+        }
+        for problem in &report.problems {
+            out.line(&format!("wrong: {problem}"))?;
+        }
+    }
+    match report.is_clean() {
+        true => Ok(()),
+        false => bail!("the library is damaged\nhint: ingest the named documents again"),
+    }
 }
 
 /// The change that `--set` and `--clear` ask for; `None` when they ask for nothing.

@@ -109,6 +109,8 @@ pub enum LibraryOp {
     Remove(String),
     /// Counts and sizes.
     Stats,
+    /// Every document read again against its seal.
+    Check,
 }
 
 /// How far a long request is, or a part of an answer.

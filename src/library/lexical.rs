@@ -6,10 +6,22 @@ use std::sync::Arc;
 
 use super::words::QueryTerm;
 
-/// How soon more of the same word stops counting, and how much a long passage is held back: the values
-/// of Pyserini's BEIR baselines (0.9 and 0.4), better here too on both public sets than 1.2 and 0.6 to 0.75.
-const K1: f32 = 0.9;
-const B: f32 = 0.4;
+/// What shapes BM25.
+#[derive(Clone, Copy, Debug)]
+pub struct Bm25 {
+    /// How soon more of the same word stops counting.
+    k1: f32,
+    /// How much a long passage is held back.
+    b: f32,
+}
+
+impl Bm25 {
+    /// The values of Pyserini's BEIR baselines, better here too on both public sets than 1.2 and 0.6 to 0.75.
+    pub const OURS: Bm25 = Bm25 { k1: 0.9, b: 0.4 };
+
+    /// The values of textbooks, for comparing.
+    pub const PLAIN: Bm25 = Bm25 { k1: 1.2, b: 0.75 };
+}
 
 /// What two words side by side count against the mean of what each counts alone. On both public sets
 /// 0.2 to 0.4 are best and alike.
@@ -153,13 +165,14 @@ impl LexicalIndex {
     }
 
     /// BM25 of every row for `terms`; 0 where none is found. A term counts once, by its alternatives' weighted counts.
-    pub fn scores(&self, terms: &[WeighedTerm]) -> Vec<f32> {
+    pub fn scores(&self, terms: &[WeighedTerm], shape: Bm25) -> Vec<f32> {
         let mut scores = vec![0.0; self.lengths.len()];
         let mut counts = Vec::new();
         for term in terms {
             if let [(number, weight)] = term.numbers[..] {
                 for (row, count) in self.postings_of(number) {
-                    scores[*row as usize] += self.score(term.idf, *row, weight * *count as f32);
+                    scores[*row as usize] +=
+                        self.score(shape, term.idf, *row, weight * *count as f32);
                 }
                 continue;
             }
@@ -171,7 +184,7 @@ impl LexicalIndex {
             counts.sort_unstable_by_key(|(row, _)| *row);
             for same in counts.chunk_by(|(row, _), (next, _)| row == next) {
                 let count = same.iter().map(|(_, count)| count).sum();
-                scores[same[0].0 as usize] += self.score(term.idf, same[0].0, count);
+                scores[same[0].0 as usize] += self.score(shape, term.idf, same[0].0, count);
             }
         }
         scores
@@ -192,7 +205,10 @@ impl LexicalIndex {
                 .filter_map(|at| Some(stands(&pair[0], at[0])? * stands(&pair[1], at[1])?))
                 .sum();
             match count > 0.0 {
-                true => self.score(f32::midpoint(pair[0].idf, pair[1].idf), row, count),
+                true => {
+                    let idf = f32::midpoint(pair[0].idf, pair[1].idf);
+                    self.score(Bm25::OURS, idf, row, count)
+                }
                 false => 0.0,
             }
         };
@@ -200,9 +216,10 @@ impl LexicalIndex {
     }
 
     /// BM25 of one term that stands `count` times in `row`.
-    fn score(&self, idf: f32, row: u32, count: f32) -> f32 {
+    fn score(&self, shape: Bm25, idf: f32, row: u32, count: f32) -> f32 {
+        let Bm25 { k1, b } = shape;
         let length = self.lengths[row as usize] as f32 / self.mean_length;
-        idf * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length))
+        idf * count * (k1 + 1.0) / (count + k1 * (1.0 - b + b * length))
     }
 
     /// Share of the question that a passage speaks of, 0 to 1, each term by its idf.
@@ -276,7 +293,7 @@ mod tests {
     }
 
     fn best(index: &LexicalIndex, question: &str) -> usize {
-        let scores = index.scores(&index.weigh(&words::query_terms(question)));
+        let scores = index.scores(&index.weigh(&words::query_terms(question)), Bm25::OURS);
         (0..scores.len())
             .max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
             .expect("a row")
@@ -300,7 +317,7 @@ mod tests {
     #[test]
     fn scores_follow_the_formula() {
         let (index, _) = index(&["rust rust leaf", "leaf"]);
-        let scores = index.scores(&index.weigh(&words::query_terms("rust")));
+        let scores = index.scores(&index.weigh(&words::query_terms("rust")), Bm25::OURS);
         let idf = (1.0_f32 + 1.5 / 1.5).ln();
         let expected = idf * 2.0 * 1.9 / (2.0 + 0.9 * (0.6 + 0.4 * 1.5));
         assert!((scores[0] - expected).abs() < 1e-5, "{scores:?}");
@@ -342,7 +359,7 @@ mod tests {
         let (index, _) = index(&[]);
         assert!(
             index
-                .scores(&index.weigh(&words::query_terms("maize")))
+                .scores(&index.weigh(&words::query_terms("maize")), Bm25::OURS)
                 .is_empty()
         );
     }

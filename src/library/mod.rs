@@ -5,6 +5,7 @@
 //! decides whether a passage answers a question, and nothing here talks to a user.
 
 mod builder;
+mod check;
 mod corrections;
 mod dense;
 mod entry;
@@ -16,6 +17,7 @@ mod graph;
 mod ingest;
 mod lexical;
 mod measure;
+mod plain;
 mod quantized;
 mod search;
 mod snapshot;
@@ -26,6 +28,7 @@ mod tagging;
 pub(crate) mod testing;
 mod words;
 
+pub use check::CheckReport;
 pub use dense::{Eligible, ExactScan, VectorSearch, Vectors};
 pub use entry::{Change, DocumentEntry, Ingested, LibraryStats};
 pub use error::LibraryError;
@@ -36,6 +39,7 @@ pub use measure::{
     Comparison, DenseMeasure, GraphMeasure, Probe, RECALL_WANTED, clustered_vectors, measure_dense,
     percentile_us,
 };
+pub use plain::Plain;
 pub use quantized::QuantizedScan;
 pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
@@ -160,6 +164,23 @@ impl Library {
         Ok(ingested)
     }
 
+    /// Takes `documents` in, each durable on its own, searchable together; the number of their passages; blocking.
+    ///
+    /// # Errors
+    /// As [`Library::ingest`]; what was taken in until then stays.
+    pub fn ingest_all(&self, documents: &[Document]) -> Result<usize, LibraryError> {
+        let taken = documents.iter().try_fold(0, |passages, document| {
+            Ok(passages + self.commit(document, None)?.passages)
+        });
+        self.publish();
+        taken
+    }
+
+    /// The passages that `document` would be cut into here, as it is tagged; nothing is taken in.
+    pub fn cut_passages(&self, document: &Document) -> Vec<Passage> {
+        documents::passages(document, self.embedder.as_ref(), &self.options)
+    }
+
     /// Removes the document `id`; false when there is none; blocking; durable when it returns.
     ///
     /// # Errors
@@ -230,6 +251,18 @@ impl Library {
     /// # Errors
     /// The embedder fails.
     pub fn search(&self, query: &Query) -> Result<SearchResults, LibraryError> {
+        self.search_with(query, &self.search)
+    }
+
+    /// As [`Library::search`], ranked as `config` says: for comparing configurations.
+    ///
+    /// # Errors
+    /// The embedder fails.
+    pub fn search_with(
+        &self,
+        query: &Query,
+        config: &SearchConfig,
+    ) -> Result<SearchResults, LibraryError> {
         let vector = self.embed(std::slice::from_ref(&query.text))?;
         let snapshot = self.snapshots.current();
         let dense = self.snapshots.dense(&snapshot);
@@ -238,9 +271,21 @@ impl Library {
             ..query.clone()
         };
         let dense = dense.as_ref();
-        let mut results = search::search(&snapshot, dense, &self.search, &more, vector.row(0));
+        let mut results = search::search(&snapshot, dense, config, &more, vector.row(0));
         results.hits = fold::fold(results.hits, query.top_k);
         Ok(results)
+    }
+
+    /// The vectors that are searched now, a row a passage; documents by id.
+    pub fn vectors(&self) -> Vectors {
+        self.snapshots.current().vectors().clone()
+    }
+
+    /// How vectors are searched now, against the exact scan, for each row of `queries`; blocking.
+    pub fn compare_dense(&self, queries: &Array2<f32>) -> Comparison {
+        let snapshot = self.snapshots.current();
+        let exact = ExactScan::new(snapshot.vectors().clone());
+        measure::compare(&exact, self.snapshots.dense(&snapshot).as_ref(), queries)
     }
 
     /// How rare `word` is: 1 where no passage has it, towards 0 where all have; a stop word has 0.
@@ -272,7 +317,7 @@ impl Library {
         if !correction.is_empty() {
             document.to_mut().tags = found.corrected(&correction);
         }
-        let passages = documents::passages(&document, self.embedder.as_ref(), &self.options);
+        let passages = self.cut_passages(&document);
         let texts: Vec<String> = passages.iter().map(Passage::indexed_text).collect();
         let stored = Stored {
             entry: DocumentEntry::new(&document, found, passages.len(), file, cut),

@@ -7,7 +7,7 @@ use ndarray::ArrayView1;
 use super::dense::{Best, VectorSearch};
 use super::filter::{Fallback, OTHER_CROP_PENALTY, Scope, WIDER_PENALTY};
 use super::fuse::{Scores, fuse};
-use super::lexical::WeighedTerm;
+use super::lexical::{Bm25, WeighedTerm};
 use super::snapshot::Snapshot;
 use super::words;
 use crate::config::SearchConfig;
@@ -82,7 +82,7 @@ pub(super) fn search(
     let level_of = |row: usize| levels[snapshot.place_of(row)];
     let eligible = |row: usize| level_of(row).is_some();
     let terms = snapshot.lexical().weigh(&words::query_terms(&query.text));
-    let lexical = snapshot.lexical().scores(&terms);
+    let lexical = snapshot.lexical().scores(&terms, Bm25::OURS);
     let top_k = query.top_k.min(MAX_TOP_K);
     let wanted = CANDIDATES.max(top_k);
 

@@ -164,11 +164,64 @@ fn check_meta(folder: &Path, bytes: &[u8], expected: &Meta) -> Result<(), Fault>
 /// Values of one kind of a document, by number.
 type Parts = BTreeMap<u32, sled::IVec>;
 
+/// What [`Store::verify`] found.
+#[derive(Debug)]
+pub(super) struct Verified {
+    /// Id and number of passages of every whole document, by id.
+    pub documents: Vec<(String, usize)>,
+    /// Ids of those that are not whole.
+    pub damaged: Vec<String>,
+    /// What is wrong with the store itself.
+    pub problem: Option<String>,
+}
+
+impl Store {
+    /// Reads everything again against its seals; blocking.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub(super) fn verify(&self, dimension: usize) -> Result<Verified, LibraryError> {
+        let mut documents = Vec::new();
+        let mut each = |stored: Stored| documents.push((stored.entry.id, stored.passages.len()));
+        let read = read_each(self, dimension, &mut each);
+        let checked = read.and_then(|(counted, damaged)| {
+            let problem = match check_totals(self, counted, damaged.is_empty()) {
+                Err(Fault::Corrupt(reason)) => Some(reason),
+                other => other.map(|()| None)?,
+            };
+            Ok((damaged, problem))
+        });
+        let (damaged, problem) = match checked {
+            Ok(checked) => checked,
+            Err(Fault::Corrupt(reason)) => (Vec::new(), Some(reason)),
+            Err(Fault::Error(error)) => return Err(error),
+        };
+        Ok(Verified {
+            documents,
+            damaged,
+            problem,
+        })
+    }
+}
+
 /// All whole documents, and the ids of those that are not.
 fn read_all(store: &mut Store, dimension: usize) -> Result<(Vec<Stored>, Vec<String>), Fault> {
+    let mut documents = Vec::new();
+    let (counted, damaged) = read_each(store, dimension, &mut |stored| documents.push(stored))?;
+    store.totals = counted;
+    check_totals(store, counted, damaged.is_empty())?;
+    Ok((documents, damaged))
+}
+
+/// Gives every whole document to `each`; what was counted, and the ids of those that are not whole.
+fn read_each(
+    store: &Store,
+    dimension: usize,
+    each: &mut dyn FnMut(Stored),
+) -> Result<(Totals, Vec<String>), Fault> {
     let index = store.folder.clone();
     let unreadable = |error: sled::Error| fault(&index, &error);
-    let (mut documents, mut damaged) = (Vec::new(), Vec::new());
+    let mut damaged = Vec::new();
     let mut counted = Totals::default();
     for item in store.tree.scan_prefix(b"d/") {
         let (key, value) = item.map_err(unreadable)?;
@@ -189,16 +242,14 @@ fn read_all(store: &mut Store, dimension: usize) -> Result<(Vec<Stored>, Vec<Str
                 counted.documents += 1;
                 counted.passages += u64::from(record.passages);
                 match assemble(record, &parts, dimension) {
-                    Some(document) => documents.push(document),
+                    Some(document) => each(document),
                     None => damaged.push(id),
                 }
             }
             Err(_) => damaged.push(id),
         }
     }
-    store.totals = counted;
-    check_totals(store, counted, damaged.is_empty())?;
-    Ok((documents, damaged))
+    Ok((counted, damaged))
 }
 
 /// Documents that vanished without a trace show only here.

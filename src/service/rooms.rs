@@ -292,6 +292,7 @@ impl Rooms {
                 false => Err(missing(id)),
             },
             LibraryOp::Stats => to_value(&self.stats()?),
+            LibraryOp::Check => to_value(&library.check()?),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod adviser;
 mod arms;
+mod beir;
 mod calibrate;
 mod check;
 mod checker;
@@ -18,6 +19,7 @@ mod measures;
 mod meters;
 mod overlap;
 mod questions;
+mod ranking;
 mod recall;
 mod report;
 mod results;
@@ -29,6 +31,7 @@ mod twins;
 
 pub use adviser::{Advice, Verdict};
 pub use arms::{AnswerRow, Arm, Asker};
+pub use beir::{BeirSet, read_beir};
 pub use calibrate::{Calibration, Scored, calibrate};
 pub use check::{ByKind, SetFault, SetReport, check, digest_of};
 pub use checker::{Evidence, ungrounded};
@@ -47,6 +50,7 @@ pub use meters::{EnergyMark, MeterPaths, Meters};
 pub use questions::{
     Fact, Gold, Kind, SentReading, Split, StudyError, StudyQuestion, read, read_text,
 };
+pub use ranking::{Judgements, RankingMeasure, judge_rankings, ndcg, recall_at};
 pub use recall::{DEPTHS, RecallAt, Retrieval, retrieval};
 pub use report::{html, markdown};
 pub use results::{

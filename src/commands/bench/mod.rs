@@ -1,8 +1,10 @@
 //! `almanac bench`: times parts of the machine.
 
 mod extraction;
+mod memory;
 mod models;
 mod perplexity;
+mod retrieval;
 
 use super::Context;
 use crate::library::{Comparison, clustered_vectors, measure_dense};
@@ -39,6 +41,8 @@ enum Part {
     Extraction(extraction::Args),
     /// How well the decoder predicts a text
     Perplexity(perplexity::Args),
+    /// What the search finds: public sets, gold sections, places
+    Retrieval(retrieval::Args),
 }
 
 /// Times and prints.
@@ -48,6 +52,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         Some(Part::Extraction(args)) => extraction::run(context.output, args),
         Some(Part::Dense { passages, graph }) => dense(context, *passages, *graph),
         Some(Part::Perplexity(args)) => perplexity::run(context, args),
+        Some(Part::Retrieval(args)) => retrieval::run(context, args),
     }
 }
 

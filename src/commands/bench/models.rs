@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::memory::memory;
 use crate::config::Config;
 use crate::durable::FileError;
 use crate::model::folder::{Kind, Manifest};
@@ -237,26 +238,6 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Memory of this process, MiB; zero where the system does not say.
-#[derive(Default)]
-struct Memory {
-    now_mib: u64,
-    most_mib: u64,
-}
-
-fn memory() -> Memory {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
-        Some(kib / 1024)
-    };
-    Memory {
-        now_mib: field("VmRSS:").unwrap_or_default(),
-        most_mib: field("VmHWM:").unwrap_or_default(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,11 +253,5 @@ mod tests {
                 .line()
                 .contains("3.0 ms (1.0 to 100.0), 10000 tokens a second")
         );
-    }
-
-    #[test]
-    fn the_memory_of_this_process_is_known_on_linux() {
-        let memory = memory();
-        assert!(memory.now_mib > 0 && memory.most_mib >= memory.now_mib);
     }
 }
