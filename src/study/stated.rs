@@ -137,7 +137,7 @@ pub struct ReadingUse {
     pub value: bool,
     /// The limit that it is held against is stated.
     pub limit: bool,
-    /// The verdict is right: see [`verdict`].
+    /// The verdict is right: see `verdict`.
     pub verdict: bool,
 }
 

@@ -36,7 +36,7 @@ pub struct Args {
     /// Arms, one after another [default: base,base-rag,base-product, with an adapter also tuned,tuned-rag,tuned-product]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
     arms: Vec<Arm>,
-    /// Where the answers are kept; a run that was cut goes on from there [default: <state>/study/answers-<split>.jsonl]
+    /// Where the answers are kept; a run that was cut goes on from there [default: `study/answers-SPLIT.jsonl` in the state folder]
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
     /// File with the SHA-256 of the frozen test part; compared where it is there
