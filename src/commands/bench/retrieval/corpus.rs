@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::read;
 use crate::documents::{self, Document, read_bytes};
+use crate::durable;
 use crate::types::Place;
 
 /// Places that twins are made for: country, region, and how texts call the country.
@@ -77,7 +78,7 @@ fn abstracts(path: &Path) -> anyhow::Result<Vec<Document>> {
         return Ok(Vec::new());
     }
     let file = tempfile::Builder::new().suffix(".jsonl").tempfile()?;
-    std::fs::write(file.path(), lines)?;
+    durable::replace(file.path(), lines.as_bytes())?;
     read(file.path(), "abstracts")
 }
 
