@@ -28,8 +28,8 @@ done
 for folder in ${DATA:-}; do
     set -- "$@" --data "$folder"
 done
-"$target/release/almanac" --state "$state" --json bench retrieval "$@" \
-    --scale "$SIZES" --keep "$work" --export "$work/export" >"$work/ours.jsonl.new"
+set -- "$target/release/almanac" --state "$state" --json bench retrieval "$@" --keep "$work"
+"$@" --scale "$SIZES" --export "$work/export" >"$work/ours.jsonl.new"
 mv "$work/ours.jsonl.new" "$work/ours.jsonl"
 
 step "usearch and onnxruntime"
@@ -37,4 +37,4 @@ if [ ! -x "$work/venv/bin/python" ]; then
     python3 -m venv "$work/venv"
 fi
 "$work/venv/bin/python" -m pip install --quiet -r scripts/bench_search.txt
-"$work/venv/bin/python" scripts/bench_search.py "$work" "$state/models/all-minilm-l6-v2"
+"$work/venv/bin/python" scripts/bench_search.py "$work" "$state/models/all-minilm-l6-v2" "$@" --scale 1000

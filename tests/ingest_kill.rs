@@ -127,7 +127,7 @@ fn an_ingest_killed_at_any_moment_loses_nothing_and_a_rerun_finishes() {
         dice ^= dice >> 7;
         dice ^= dice << 17;
         let share = u32::try_from(dice % 1_000).expect("below 1000");
-        std::thread::sleep(Duration::from_millis(1) + takes * share / 1_000);
+        std::thread::sleep(Duration::from_millis(1) + takes * share / 1_400);
         interrupted += usize::from(ingest.try_wait().expect("known").is_none());
         ingest.kill().expect("killable");
         ingest.wait().expect("an end");
@@ -142,7 +142,7 @@ fn an_ingest_killed_at_any_moment_loses_nothing_and_a_rerun_finishes() {
         let new = found.values().filter(|(edition, _)| *edition == round);
         let (new, told) = (new.count(), told(&progress));
         assert!(new >= told, "round {round}: {told} told, {new} there");
-        eprintln!("killed after {share} thousandths: {new} of {DOCUMENTS} replaced, {told} told");
+        eprintln!("killed at {share} of 1,400 parts: {new} of {DOCUMENTS} replaced, {told} told");
     }
     assert!(
         interrupted > 0,
