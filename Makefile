@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study soak bench check clean
+.PHONY: help setup demo test test-models study soak soak-ingest bench bench-search check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -25,8 +25,14 @@ study: ## Ask the sample farm's test questions of every arm, write docs/study
 soak: ## The long tests: 20 kills at random moments, a broker restart, floods
 	@scripts/soak.sh
 
+soak-ingest: ## The long test of ingests: 50 kills at random moments
+	@scripts/soak-ingest.sh
+
 bench: ## Measure this machine: how fast it reads, writes and searches
 	@scripts/bench.sh
+
+bench-search: ## Search 1,000 to 100,000 passages of your texts (DATA=folder), beside usearch and torch
+	@scripts/bench-search.sh
 
 check: ## The quick part of test: no models, no downloads
 	@scripts/check.sh

@@ -10,9 +10,9 @@ use super::measure;
 use super::snapshot::{Graph, Snapshot, Snapshots};
 use crate::config::DenseMode;
 
-/// Vectors from which `auto` builds a graph: at 10,000 of 384 values the scan was still faster than the
-/// graph (1.1 against 1.7 ms), so building one would only cost a minute of work.
-const AUTO_FLOOR: usize = 20_000;
+/// Vectors from which `auto` builds a graph. At 10,000 of 384 values the scan was still faster than the
+/// graph (1.1 against 1.7 ms), and at 100,000 it takes 3 ms where hora takes an hour of one core to build.
+const AUTO_FLOOR: usize = 200_000;
 
 /// Vectors from which `graph` builds one: below, hora has too little to link.
 const GRAPH_FLOOR: usize = 256;

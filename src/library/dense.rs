@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView1};
-
-use super::quantized::Codes;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// The rows that a search may return.
 pub type Eligible<'a> = &'a (dyn Fn(usize) -> bool + Sync);
@@ -33,28 +31,8 @@ pub trait VectorSearch: Send + Sync {
     ) -> Vec<(usize, f32)>;
 }
 
-/// Unit vectors, a row each, with their codes.
-#[derive(Debug, Default)]
-pub struct Block {
-    vectors: Array2<f32>,
-    codes: Codes,
-}
-
-impl Block {
-    /// The codes of its vectors.
-    pub fn codes(&self) -> &Codes {
-        &self.codes
-    }
-}
-
-impl From<Array2<f32>> for Block {
-    fn from(vectors: Array2<f32>) -> Self {
-        Block {
-            codes: Codes::of(vectors.view()),
-            vectors,
-        }
-    }
-}
+/// Unit vectors, a row each.
+type Block = Array2<f32>;
 
 /// Unit vectors in memory, in blocks that documents share with older snapshots.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +45,7 @@ pub struct Vectors {
 impl Vectors {
     /// Joins `vectors`, in order; all have the same dimension.
     pub fn new(vectors: impl IntoIterator<Item = Array2<f32>>) -> Self {
-        Vectors::of(vectors.into_iter().map(|vectors| Arc::new(vectors.into())))
+        Vectors::of(vectors.into_iter().map(Arc::new))
     }
 
     /// Joins blocks that others share.
@@ -77,18 +55,16 @@ impl Vectors {
             .into_iter()
             .map(|block| {
                 let first = rows;
-                rows += block.vectors.nrows();
+                rows += block.nrows();
                 (first, block)
             })
             .collect();
         Vectors { blocks, rows }
     }
 
-    /// First row of each block, and the block.
-    pub fn blocks(&self) -> impl Iterator<Item = (usize, &Block)> {
-        self.blocks
-            .iter()
-            .map(|(first, block)| (*first, block.as_ref()))
+    /// The blocks, by rising row.
+    pub fn blocks(&self) -> impl Iterator<Item = ArrayView2<'_, f32>> {
+        self.blocks.iter().map(|(_, block)| block.view())
     }
 
     /// Number of vectors.
@@ -105,14 +81,12 @@ impl Vectors {
     pub fn row(&self, row: usize) -> ArrayView1<'_, f32> {
         let block = self.blocks.partition_point(|(first, _)| *first <= row) - 1;
         let (first, block) = &self.blocks[block];
-        block.vectors.row(row - first)
+        block.row(row - first)
     }
 
     /// Length of a vector; 0 when there is none.
     pub fn dimension(&self) -> usize {
-        self.blocks
-            .first()
-            .map_or(0, |(_, block)| block.vectors.ncols())
+        self.blocks.first().map_or(0, |(_, block)| block.ncols())
     }
 }
 
@@ -151,7 +125,7 @@ impl VectorSearch for ExactScan {
     ) -> Vec<(usize, f32)> {
         let mut best = Best::new(count);
         for (first, block) in self.vectors.blocks.iter() {
-            for (row, vector) in block.vectors.outer_iter().enumerate() {
+            for (row, vector) in block.outer_iter().enumerate() {
                 let row = first + row;
                 if eligible(row) {
                     best.offer(row, vector.dot(&query));
@@ -181,15 +155,18 @@ impl Best {
 
     /// Takes `row` if its score is among the best; of equal ones the first offered stays ahead.
     pub fn offer(&mut self, row: usize, score: f32) {
-        let is_worse = |(_, worst): &(usize, f32)| score <= *worst;
-        if self.count == 0
-            || (self.kept.len() == self.count && self.kept.last().is_some_and(is_worse))
-        {
+        if !self.takes(score) {
             return;
         }
         let at = self.kept.partition_point(|(_, kept)| *kept >= score);
         self.kept.insert(at, (row, score));
         self.kept.truncate(self.count);
+    }
+
+    /// Whether a row of this score would be kept.
+    pub fn takes(&self, score: f32) -> bool {
+        let is_better = |(_, worst): &(usize, f32)| score > *worst;
+        self.count > 0 && (self.kept.len() < self.count || self.kept.last().is_some_and(is_better))
     }
 
     /// What was kept, best first.

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use super::dense::{Block, ExactScan, VectorSearch, Vectors};
+use ndarray::Array2;
+
+use super::dense::{ExactScan, VectorSearch, Vectors};
 use super::graph::GraphSearch;
 use super::lexical::{Dictionary, LexicalIndex, PassageTerms};
 use super::measure::Probe;
@@ -26,7 +28,7 @@ pub struct Indexed {
     /// Terms of each passage.
     pub terms: Vec<PassageTerms>,
     /// Vector of each passage.
-    pub vectors: Arc<Block>,
+    pub vectors: Arc<Array2<f32>>,
 }
 
 impl Indexed {
@@ -41,7 +43,7 @@ impl Indexed {
                 .iter()
                 .map(|terms| number_terms(dictionary, terms))
                 .collect(),
-            vectors: Arc::new(stored.vectors.into()),
+            vectors: Arc::new(stored.vectors),
         }
     }
 }
@@ -58,6 +60,7 @@ pub struct Snapshot {
     first_rows: Vec<usize>,
     lexical: LexicalIndex,
     vectors: Vectors,
+    scan: Arc<QuantizedScan>,
     fingerprint: Digest,
 }
 
@@ -88,9 +91,11 @@ impl Snapshot {
         let vectors = documents
             .iter()
             .map(|document| Arc::clone(&document.vectors));
+        let vectors = Vectors::of(vectors);
         Snapshot {
             lexical: LexicalIndex::new(dictionary, &rows),
-            vectors: Vectors::of(vectors),
+            scan: Arc::new(QuantizedScan::new(vectors.clone())),
+            vectors,
             fingerprint: Digest::of(&names),
             places: numbered(places),
             place_of,
@@ -268,7 +273,7 @@ impl Snapshots {
         match (graph, self.mode) {
             (Some(graph), _) => Arc::clone(&graph.search) as Arc<dyn VectorSearch>,
             (None, DenseMode::Exact) => Arc::new(ExactScan::new(snapshot.vectors.clone())),
-            (None, _) => Arc::new(QuantizedScan::new(snapshot.vectors.clone())),
+            (None, _) => Arc::clone(&snapshot.scan) as Arc<dyn VectorSearch>,
         }
     }
 }

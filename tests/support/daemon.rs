@@ -83,6 +83,13 @@ impl TestBox {
         command.args(arguments).output().expect("almanac runs")
     }
 
+    /// `almanac` with the box's configuration, to be started and killed.
+    pub fn command_to_start(&self, arguments: &[&str]) -> Command {
+        let mut command = self.almanac("almanac.toml");
+        command.args(arguments);
+        command
+    }
+
     /// As [`TestBox::command`]; its JSON lines, where it succeeds.
     pub fn json(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
         let output = self.command(&[&["--json"], arguments].concat());

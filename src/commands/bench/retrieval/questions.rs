@@ -8,6 +8,10 @@ use super::{Bench, read_folder};
 use crate::commands::Context;
 use crate::library::{Library, Query, SearchResults};
 use crate::study::{self, Kind, RecallAt, Split, StudyQuestion};
+use crate::types::Place;
+
+/// A district that no document is of.
+const UNKNOWN_DISTRICT: &str = "Nowhere";
 
 /// Recall on one part of the set.
 #[derive(Debug, Serialize)]
@@ -30,6 +34,9 @@ struct Places {
     first_is_of_place: usize,
     /// Those whose gold section stands first: the right place and the right passage.
     first_is_gold: usize,
+    /// The first again, asked from a district that no document is of: those that are led by the region's
+    /// passage and name it as the fallback.
+    district_names_region: usize,
     /// Questions on a topic that the library does not cover for their place.
     uncovered: usize,
     /// Those led by a passage of a wider place, which is named as the fallback.
@@ -115,14 +122,22 @@ fn places(library: &Library, set: &[StudyQuestion]) -> anyhow::Result<Places> {
         if !is_pair && question.kind != Kind::NearMissPlace {
             continue;
         }
-        let found = library.search(&Query {
-            text: question.question.clone(),
-            place: question.place.clone(),
-            crop: question.crop.clone(),
-            top_k: 3,
-        })?;
+        let search = |place: Option<Place>| {
+            library.search(&Query {
+                text: question.question.clone(),
+                place,
+                crop: question.crop.clone(),
+                top_k: 3,
+            })
+        };
+        let found = search(question.place.clone())?;
         if is_pair {
             counted.pair(question, &found);
+            let district = question.place.clone().map(|place| Place {
+                district: Some(UNKNOWN_DISTRICT.into()),
+                ..place
+            });
+            counted.district(question, &search(district)?);
         } else {
             counted.uncovered(question, &found);
         }
@@ -143,6 +158,16 @@ impl Places {
         let is_own = question.place.as_ref() == Some(&first.place);
         self.first_is_of_place += usize::from(is_own);
         self.first_is_gold += usize::from(is_gold);
+    }
+
+    fn district(&mut self, question: &StudyQuestion, found: &SearchResults) {
+        let region = question.place.as_ref();
+        let is_named = found
+            .fallback
+            .as_ref()
+            .is_some_and(|fallback| region == Some(&fallback.used));
+        let first = found.hits.first().map(|hit| &hit.passage.place);
+        self.district_names_region += usize::from(is_named && first == region);
     }
 
     fn uncovered(&mut self, question: &StudyQuestion, found: &SearchResults) {
@@ -173,6 +198,11 @@ impl std::fmt::Display for Places {
             share(self.first_is_of_place, self.pairs),
             self.first_is_gold,
             share(self.first_is_gold, self.pairs)
+        )?;
+        writeln!(
+            f,
+            "places: asked from a district without documents, {} of the {} are led by the region's passage and name it as the wider place",
+            self.district_names_region, self.pairs
         )?;
         write!(
             f,
