@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study soak soak-ingest bench bench-search check clean
+.PHONY: help setup demo test test-models study train soak soak-ingest bench bench-search check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -21,6 +21,9 @@ test-models: ## Fetch and import the models that the tests run
 
 study: ## Ask the sample farm's test questions of every arm, write docs/study
 	@scripts/study.sh
+
+train: ## Tune the sample farm's adapter anew (half an hour; installs PyTorch beside the build)
+	@scripts/train.sh
 
 soak: ## The long tests: 20 kills at random moments, a broker restart, floods
 	@scripts/soak.sh

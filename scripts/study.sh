@@ -35,4 +35,9 @@ almanac study check || die "the question set has faults" "mend examples/farm/que
 
 step "Questions (half an hour on two cores; a run that is cut goes on where it was)"
 almanac study --out docs/study "$@"
+case $* in
+*"--adapter farm"*)
+    python3 training/card.py "$adapter" docs/study/results.json "$state/adapters/farm.safetensors"
+    ;;
+esac
 echo "docs/study/report.md, docs/study/report.html, docs/study/results.json"

@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use almanac::model::folder::Manifest;
 use almanac::model::import::{Precision, adapter::import_adapter, import_decoder, import_embedder};
 use almanac::model::{
-    Embedder as _, GenerateRequest, Generated, Generator as _, Logits, Message, ModelError, Role,
-    Runtime, SentenceEmbedder, TextGenerator,
+    Decline, Embedder as _, Finish, GenerateRequest, Generated, Generator as _, Logits, Message,
+    ModelError, Role, Runtime, SentenceEmbedder, TextGenerator,
 };
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
@@ -372,6 +372,7 @@ fn request(question: &str, max_tokens: usize) -> GenerateRequest {
         messages: vec![Message::new(Role::User, question)],
         max_tokens,
         adapter: None,
+        decline: None,
     }
 }
 
@@ -396,6 +397,34 @@ fn the_stream_is_the_text_and_a_second_run_writes_the_same() {
     let (second, _) = generate(&mut generator, &request);
     assert_eq!(first.text, second.text);
     assert!(first.tokens > 0 && first.tokens <= 48);
+}
+
+#[test]
+fn weighing_a_refusal_leaves_the_text_as_it_is_and_its_probability_decides() {
+    let _alone = alone();
+    let mut generator = open(Precision::Int8);
+    let plain = request("Name one crop that is grown in Iowa.", 16);
+    let (answer, _) = generate(&mut generator, &plain);
+    let weighed = |text: &str, from: f32| GenerateRequest {
+        decline: Some(Decline {
+            text: text.to_owned(),
+            from,
+        }),
+        ..plain.clone()
+    };
+    let unlikely = "Zebras do not say.";
+    let (same, _) = generate(&mut generator, &weighed(unlikely, 0.5));
+    assert_eq!(same.text, answer.text);
+    let probability = same.declined.expect("weighed");
+    assert!(probability > 0.0 && probability < 1e-3, "{probability}");
+    let (declined, streamed) = generate(&mut generator, &weighed(unlikely, 0.0));
+    assert_eq!(declined.finish, Finish::Declined);
+    assert_eq!((declined.text.as_str(), streamed.as_str()), ("", ""));
+    // What it would write is as likely as can be; below the bound it must write something else.
+    let own: String = answer.text.chars().take(12).collect();
+    let (other, _) = generate(&mut generator, &weighed(&own, 1.0));
+    assert!(other.declined > same.declined);
+    assert!(!other.text.starts_with(&own), "{:?}", other.text);
 }
 
 #[test]

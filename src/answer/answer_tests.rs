@@ -45,7 +45,6 @@ fn answerer(generator: Box<dyn Generator>) -> Answerer {
         top_k: 2,
         place: iowa(),
         adapter: None,
-        drafting: Drafting::Agreeing,
     })
 }
 
@@ -329,4 +328,52 @@ fn passages_are_dropped_from_the_end_when_the_prompt_is_too_long() {
         )
         .expect_err("not even the question fits");
     assert!(error.is_the_askers());
+}
+
+#[test]
+fn a_tuned_model_that_finds_no_answer_in_the_text_makes_a_refusal_and_not_a_quotation() {
+    let answer = |refuse_below: f32| {
+        let mut parts = answerer(Scripted::says(NOT_SAID)).into_parts();
+        parts.adapter = Some("farm".into());
+        parts.config.refuse_below = refuse_below;
+        parts.config.guard = refuse_below > 0.0;
+        let asked = question("How deep should I plant maize?");
+        let mut streamed = String::new();
+        let outcome = Answerer::new(parts)
+            .answer(&asked, &[], &mut |progress| {
+                if let Progress::Text(text) = progress {
+                    streamed.push_str(text);
+                }
+                ControlFlow::Continue(())
+            })
+            .expect("nothing breaks");
+        (outcome, streamed)
+    };
+    let (outcome, streamed) = answer(0.9);
+    assert_eq!(outcome.status, Status::Refused);
+    assert_eq!((outcome.text, streamed.as_str()), (None, ""));
+    let reason = outcome.reason.expect("a reason");
+    assert!(reason.contains("do not say this"), "{reason}");
+    assert_eq!(outcome.adapter.as_deref(), Some("farm"));
+    // The bare model declines at even odds.
+    assert_eq!(answer(0.0).0.status, Status::Refused);
+}
+
+#[test]
+fn briefs_hold_one_passage_more_each_and_point_at_the_same_sentence() {
+    let answerer = answerer(Scripted::says(""));
+    let briefs = answerer
+        .briefs(&question("How deep should I plant maize?"))
+        .expect("a shelf never fails");
+    let counts: Vec<usize> = briefs.iter().map(|brief| brief.passages.len()).collect();
+    assert_eq!(counts, [1, 2]);
+    for brief in &briefs {
+        assert!(brief.key.contains("2 inches"), "{}", brief.key);
+        assert!(brief.messages[1].content.contains(&brief.key));
+    }
+    let nowhere = Question {
+        place: Some(Place::new("BR", "Goias")),
+        ..question("How deep should I plant maize?")
+    };
+    assert!(answerer.briefs(&nowhere).expect("no failure").is_empty());
 }

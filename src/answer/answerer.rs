@@ -5,15 +5,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::draft::{Draft, Drafting, Yardstick};
+use super::draft::{Draft, Yardstick};
 use super::outcome::{Found, Listener, Outcome, Progress, millis, proceed};
 use super::passages::{Hits, Passage, PassageQuery, Passages};
-use super::prompt::{self, MOST_READINGS, Prompt, PromptParts};
+use super::prompt::{self, MOST_READINGS, NOT_SAID, Prompt, PromptParts};
 use super::quote::{self, Asked, candidates};
 use super::relevance::{Features, holds};
-use super::{AnswerError, words};
-use crate::config::AnswerConfig;
-use crate::model::{Embedder, Finish, GenerateRequest, Generator, Message};
+use super::{AnswerError, relevance, words};
+use crate::config::{AnswerConfig, Drafting};
+use crate::model::{Decline, Embedder, Finish, GenerateRequest, Generator, Message};
 use crate::types::{Place, Question, Reading, Timing, Tokens};
 
 /// What the answerer works with.
@@ -32,8 +32,6 @@ pub struct AnswererParts {
     pub place: Place,
     /// Adapter when a question names none.
     pub adapter: Option<String>,
-    /// When a grounded draft is used; [`Drafting::Agreeing`] but in measurements.
-    pub drafting: Drafting,
 }
 
 /// Passages read sentence by sentence; the best of them, by their best sentence, make the answer.
@@ -48,6 +46,19 @@ pub struct Judgement {
     pub features: Features,
     /// The sentence that would be quoted.
     pub quote: Option<String>,
+}
+
+/// What the model is sent for a question, and what that was made from.
+#[derive(Clone, Debug)]
+pub struct Brief {
+    /// The chat.
+    pub messages: Vec<Message>,
+    /// The passages in it, best first.
+    pub passages: Vec<Passage>,
+    /// The sentences that it points at.
+    pub key: String,
+    /// 0 to 1.
+    pub relevance: f32,
 }
 
 /// Answers questions, one at a time.
@@ -99,6 +110,34 @@ impl Answerer {
         })
     }
 
+    /// What the model would be sent for `question` with the best one, two and so on of its passages, however
+    /// little they have to do with it; empty where no passage holds for its place. Nothing is generated;
+    /// blocking while it is searched.
+    ///
+    /// # Errors
+    /// The library or the embedder failed, or the question is too long.
+    pub fn briefs(&self, question: &Question) -> Result<Vec<Brief>, AnswerError> {
+        let mut found = self.find(question, &[])?;
+        let key = self.key(&found);
+        let all = std::mem::take(&mut found.hits.hits);
+        let mut briefs = Vec::new();
+        for hit in all {
+            found.hits.hits.push(hit);
+            let prompt = self.prompt(&found, &key)?;
+            if prompt.passages < found.hits.hits.len() {
+                break;
+            }
+            let passages = found.hits.hits.iter().map(|hit| hit.passage.clone());
+            briefs.push(Brief {
+                messages: prompt.messages,
+                passages: passages.collect(),
+                key: key.clone(),
+                relevance: found.features.relevance(),
+            });
+        }
+        Ok(briefs)
+    }
+
     fn find<'a>(
         &self,
         question: &'a Question,
@@ -146,7 +185,12 @@ impl Answerer {
                 "not in my library: nothing on this holds for {place}"
             ));
         }
-        if found.features.relevance() >= self.parts.config.refuse_below {
+        // A tuned model has a say of its own, so only what is hopeless is refused unread.
+        let share = match self.adapter(found.question) {
+            Some(_) => relevance::UNREAD,
+            None => 1.0,
+        };
+        if found.features.relevance() >= share * self.parts.config.refuse_below {
             return None;
         }
         Some(match found.features.stranger {
@@ -158,20 +202,16 @@ impl Answerer {
     }
 
     fn write(&mut self, found: Found<'_>, on: Listener<'_>) -> Result<Outcome, AnswerError> {
-        let max_chars = found
-            .question
-            .max_chars
-            .unwrap_or(self.parts.config.max_chars);
+        let max_chars = self.longest(found.question);
         if self.parts.config.guard
             && let Some(outcome) = found.judged(max_chars, on)?
         {
             return Ok(outcome);
         }
-        if self.parts.drafting == Drafting::Quote && self.parts.config.guard {
+        if self.parts.config.drafting == Drafting::Quote && self.parts.config.guard {
             return found.quoted(Outcome::of(&found), None, max_chars, on);
         }
-        let key =
-            quote::quote(&found.candidates, max_chars).map_or_else(String::new, |(_, text)| text);
+        let key = self.key(&found);
         let prompt = self.prompt(&found, &key)?;
         let sources = found.sources(prompt.passages);
         let yardstick = Yardstick {
@@ -179,14 +219,35 @@ impl Answerer {
             asked: &found.asked,
             candidates: &found.candidates,
             quote: &key,
-            drafting: self.parts.drafting,
+            drafting: self.parts.config.drafting,
             max_chars,
         };
-        let (draft, outcome) = self.draft(&found, prompt.messages, &yardstick, on)?;
+        let (draft, outcome, declined) = self.draft(&found, prompt.messages, &yardstick, on)?;
+        if declined {
+            return Ok(Outcome {
+                model: outcome.model,
+                adapter: outcome.adapter,
+                tokens: outcome.tokens,
+                ..found.refused(format!(
+                    "not in my library: the passages found for {} do not say this",
+                    found.place
+                ))
+            });
+        }
         if draft.text.is_empty() {
             return found.quoted(outcome, draft.stop.as_ref(), max_chars, on);
         }
         Ok(found.drafted(outcome, draft))
+    }
+
+    /// The sentences that a prompt points at, and that are the answer where no draft can be used.
+    fn key(&self, found: &Found<'_>) -> String {
+        quote::quote(&found.candidates, self.longest(found.question))
+            .map_or_else(String::new, |(_, text)| text)
+    }
+
+    fn longest(&self, question: &Question) -> usize {
+        question.max_chars.unwrap_or(self.parts.config.max_chars)
     }
 
     fn prompt(&self, found: &Found<'_>, key: &str) -> Result<Prompt, AnswerError> {
@@ -210,15 +271,19 @@ impl Answerer {
         messages: Vec<Message>,
         yardstick: &Yardstick<'_>,
         on: Listener<'_>,
-    ) -> Result<(Draft, Outcome), AnswerError> {
+    ) -> Result<(Draft, Outcome, bool), AnswerError> {
+        let adapter = self.adapter(found.question);
         let request = GenerateRequest {
             messages,
             max_tokens: self.parts.config.max_tokens,
-            adapter: found
-                .question
-                .adapter
-                .clone()
-                .or_else(|| self.parts.adapter.clone()),
+            decline: adapter.as_ref().map(|_| Decline {
+                text: NOT_SAID.to_owned(),
+                from: relevance::decline_from(
+                    found.features.relevance(),
+                    self.parts.config.refuse_below,
+                ),
+            }),
+            adapter,
         };
         let mut draft = Draft::default();
         let mut stopped = false;
@@ -250,7 +315,13 @@ impl Answerer {
         };
         let first = u64::try_from(generated.first_token.as_millis()).unwrap_or(u64::MAX);
         outcome.timing.first_token = Some(before + first);
-        Ok((draft, outcome))
+        Ok((draft, outcome, generated.finish == Finish::Declined))
+    }
+
+    /// The adapter that a question is answered with.
+    fn adapter(&self, question: &Question) -> Option<String> {
+        let configured = || self.parts.adapter.clone();
+        question.adapter.clone().or_else(configured)
     }
 }
 

@@ -7,17 +7,7 @@ use super::guard::{Fault, Origin, Sources, Verdict};
 use super::quantity::quantities;
 use super::quote::{Asked, Candidate};
 use super::{sentences, words};
-
-/// When a grounded draft is used rather than the best quotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drafting {
-    /// Whenever its first sentence is grounded.
-    Grounded,
-    /// When its first sentence is grounded and says what the best quotation says.
-    Agreeing,
-    /// Never: the answer is always a quotation.
-    Quote,
-}
+use crate::config::Drafting;
 
 /// Why a draft ended before the model did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -35,9 +35,9 @@ mod quantity_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use answerer::{Answerer, AnswererParts, Judgement};
-pub use draft::Drafting;
+pub use answerer::{Answerer, AnswererParts, Brief, Judgement};
 pub use error::AnswerError;
 pub use outcome::{Outcome, Progress};
 pub use passages::{Fallback, Hit, Hits, Passage, PassageQuery, Passages};
+pub use prompt::NOT_SAID;
 pub use relevance::Features;

@@ -141,7 +141,7 @@ impl Found<'_> {
         Ok(outcome)
     }
 
-    /// The outcome that holds a reading sent with the question against the limit in the best quotation;
+    /// The outcome that holds a reading sent with the question against the limit in one of the best sentences;
     /// `None` where there is no such reading or limit.
     pub(super) fn judged(
         &self,
@@ -149,12 +149,12 @@ impl Found<'_> {
         on: Listener<'_>,
     ) -> Result<Option<Outcome>, AnswerError> {
         let sent = self.question.readings.len().min(self.readings.len());
-        let Some(best) = self.candidates.first() else {
+        let near = quote::near_best(&self.candidates);
+        let sentences: Vec<&str> = near.iter().map(|one| one.text.as_str()).collect();
+        let Some(verdict) = verdict::verdict(&self.question.readings[..sent], &sentences) else {
             return Ok(None);
         };
-        let Some(verdict) = verdict::verdict(&self.question.readings[..sent], &best.text) else {
-            return Ok(None);
-        };
+        let best = &near[verdict.sentence];
         let text = format!("{} {}", verdict.text, best.text);
         let text = quote::shorten(&text, max_chars);
         proceed(on(Progress::Text(&text)))?;

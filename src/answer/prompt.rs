@@ -11,6 +11,9 @@ use crate::types::{Place, Question, Reading};
 const RULES: &str = "You are a farm adviser. Answer the question in one short sentence, only with \
 what the text says. Copy numbers and units exactly.";
 
+/// What a tuned model has learned to write where the text does not answer.
+pub const NOT_SAID: &str = "The text does not say.";
+
 /// Readings that enter a prompt at most; the newest are kept.
 pub const MOST_READINGS: usize = 8;
 

@@ -89,6 +89,22 @@ impl Quantity {
         }
     }
 
+    /// As [`Quantity::is_comparable`], and of the same things over the same things.
+    pub fn is_alike(&self, other: &Quantity) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Amount(_, own), Kind::Amount(_, other)) => own.compares(other),
+            _ => false,
+        }
+    }
+
+    /// Stems of what it counts; none for a bare number, a measure or a date.
+    pub fn things(&self) -> &[String] {
+        match &self.kind {
+            Kind::Amount(_, scale) => &scale.things,
+            _ => &[],
+        }
+    }
+
     /// How `self` stands to a comparable `other`, in the unit of both; `None` where they are not comparable.
     pub fn compare(&self, other: &Quantity) -> Option<std::cmp::Ordering> {
         match (&self.kind, &other.kind) {

@@ -300,6 +300,13 @@ pub fn keep_best(hits: &mut Vec<Hit>, candidates: &mut Vec<Candidate>, top_k: us
 /// How near a second sentence must come to the best to be quoted beside it.
 const SECOND: f32 = 0.75;
 
+/// The candidates that come so near to the best one that either may answer.
+pub fn near_best(candidates: &[Candidate]) -> &[Candidate] {
+    let best = candidates.first().map_or(0.0, |best| best.score);
+    let near = candidates.partition_point(|one| one.score >= SECOND * best);
+    &candidates[..near]
+}
+
 /// The one or two best sentences, in the order of their passage, at most `max_chars` long together;
 /// a single longer one is cut at a word.
 pub fn quote(candidates: &[Candidate], max_chars: usize) -> Option<(usize, String)> {

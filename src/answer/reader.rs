@@ -338,7 +338,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn small(word: &str) -> Option<f64> {
+/// The number that a word from `one` to `nineteen`, or a round ten, stands for.
+pub(super) fn small(word: &str) -> Option<f64> {
     let names = [
         "one",
         "two",

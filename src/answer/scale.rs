@@ -1,7 +1,7 @@
 //! Reads what follows a number: its unit, what it counts, and over what.
 
 use super::quantity::Scale;
-use super::reader::Reader;
+use super::reader::{self, Reader};
 use super::units::{self, CELSIUS, FAHRENHEIT, Unit};
 use super::words;
 
@@ -76,7 +76,8 @@ impl Reader<'_> {
     /// A word that a number may count.
     fn thing(&self, at: usize) -> Option<String> {
         let word = self.word(at)?;
-        (!words::is_stop(&word)).then_some(word)
+        // "three leaves carry six whiteflies": the second number counts things of its own.
+        (!words::is_stop(&word) && reader::small(&word).is_none()).then_some(word)
     }
 
     /// `per acre`, `/ha`, `an acre`, `of nitrogen per acre`, `N/acre`: added to `scale`.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{AnswerError, Fallback, Hit, Hits, Passage, PassageQuery, Passages, words};
 use crate::library;
-use crate::model::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
+use crate::model::{Decline, Finish, GenerateRequest, Generated, Generator, Message, ModelError};
 use crate::types::Place;
 
-/// Says what it was told to, a few characters a token; a token of a prompt is a word.
+/// Says what it was told to, a few characters a token, or declines with a probability of 0.9; a token of a prompt is a word.
 pub(crate) struct Scripted {
     pub(crate) reply: String,
     pub(crate) context: usize,
@@ -50,6 +50,17 @@ impl Generator for Scripted {
         request: &GenerateRequest,
         on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated, ModelError> {
+        let sure = |decline: &&Decline| decline.text == self.reply && decline.from <= 0.9;
+        if request.decline.as_ref().is_some_and(|one| sure(&one)) {
+            return Ok(Generated {
+                text: String::new(),
+                prompt_tokens: self.prompt_tokens(&request.messages)?,
+                tokens: 0,
+                first_token: Duration::from_millis(1),
+                finish: Finish::Declined,
+                declined: Some(0.9),
+            });
+        }
         let characters: Vec<char> = self.reply.chars().collect();
         let mut text = String::new();
         let mut tokens = 0;
@@ -69,6 +80,7 @@ impl Generator for Scripted {
             tokens,
             first_token: Duration::from_millis(1),
             finish,
+            declined: None,
         })
     }
 }

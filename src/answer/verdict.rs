@@ -2,8 +2,8 @@
 //!
 //! A small model gets such comparisons wrong as often as right, and arithmetic needs no model.
 
-use super::prompt;
 use super::quantity::{Quantity, quantities};
+use super::{prompt, words};
 use crate::types::{Reading, ReadingValue};
 
 /// Most bytes between the two ends of a range: `17 to 21 percent`.
@@ -17,22 +17,56 @@ const JOINTS: &[&str] = &["to", "and", "or", "-", "–", "—"];
 pub struct Verdict {
     /// Position of the reading.
     pub reading: usize,
+    /// Position of the sentence.
+    pub sentence: usize,
     /// One whole sentence: `The soil temperature of 44 °F is below 50 °F.`
     pub text: String,
 }
 
-/// Compares the first of `readings` whose kind of figure stands in `sentence`; `None` where none does.
-pub fn verdict(readings: &[Reading], sentence: &str) -> Option<Verdict> {
-    let stated = quantities(sentence);
-    readings.iter().enumerate().find_map(|(at, reading)| {
-        let measured = measured(reading)?;
-        let limits: Vec<&Quantity> = stated
-            .iter()
-            .filter(|one| measured.is_comparable(one))
-            .collect();
-        let text = told(reading, &measured, &limits, sentence)?;
-        Some(Verdict { reading: at, text })
+/// Compares the first of `readings` whose kind of figure stands in one of `sentences`, the first that has it;
+/// `None` where none does. A count of the same things ("3 moths" for moths) goes before a bare number.
+pub fn verdict(readings: &[Reading], sentences: &[&str]) -> Option<Verdict> {
+    [true, false].into_iter().find_map(|alike| {
+        sentences.iter().enumerate().find_map(|(place, sentence)| {
+            let stated = quantities(sentence);
+            readings.iter().enumerate().find_map(|(at, reading)| {
+                let measured = measured(reading)?;
+                let limits = limits(reading, &measured, &stated, alike);
+                Some(Verdict {
+                    reading: at,
+                    sentence: place,
+                    text: told(reading, &measured, &limits, sentence)?,
+                })
+            })
+        })
     })
+}
+
+/// Those of `stated` that `measured` can be held against: with `alike` of the same things only.
+fn limits<'a>(
+    reading: &Reading,
+    measured: &Quantity,
+    stated: &'a [Quantity],
+    alike: bool,
+) -> Vec<&'a Quantity> {
+    // Moths per trap are moths: what they are counted over is not what is counted.
+    let name = spoken(reading);
+    let named = words::content(name.split(" per ").next().unwrap_or_default());
+    let concerns = |limit: &Quantity| {
+        let things = limit.things();
+        things.is_empty()
+            || things
+                .iter()
+                .any(|thing| named.contains(thing) || measured.things().contains(thing))
+    };
+    stated
+        .iter()
+        .filter(|one| match alike {
+            true => measured.is_alike(one),
+            false => measured.is_comparable(one),
+        })
+        .filter(|one| concerns(one))
+        .collect()
 }
 
 /// The kind of figure that answers a question with this reading.
@@ -109,7 +143,42 @@ mod tests {
     }
 
     fn text(reading: Reading, sentence: &str) -> Option<String> {
-        verdict(&[reading], sentence).map(|verdict| verdict.text)
+        verdict(&[reading], &[sentence]).map(|verdict| verdict.text)
+    }
+
+    #[test]
+    fn a_count_is_held_against_the_limit_of_its_own_things() {
+        let release = "Release 50,000 egg parasitoids per acre when a trap catches 3 moths.";
+        assert_eq!(
+            text(reading("moths-per-trap", 4.0, "moth"), release).as_deref(),
+            Some("The moths per trap of 4 moth is above 3 moths.")
+        );
+        let leaves = "Spray cotton when the top three leaves carry six whiteflies a leaf.";
+        assert_eq!(
+            text(reading("whitefly-per-leaf", 8.0, ""), leaves).as_deref(),
+            Some("The whitefly per leaf of 8 is above six whiteflies.")
+        );
+        let plants = "Sow 80,000 plants per hectare.";
+        assert_eq!(text(reading("moths-per-trap", 4.0, "moth"), plants), None);
+    }
+
+    #[test]
+    fn a_sentence_over_the_same_ground_goes_before_one_over_another() {
+        let bugs = reading("stink-bugs-on-straw", 1.2, "bug per square metre");
+        let found = verdict(
+            &[bugs],
+            &[
+                "Treat at 1 stink bug per 5 plants.",
+                "Before sowing, 2 stink bugs per square metre justify a treatment.",
+            ],
+        )
+        .expect("two limits");
+        assert_eq!(found.sentence, 1);
+        assert!(
+            found.text.contains("is below 2 stink bugs"),
+            "{}",
+            found.text
+        );
     }
 
     #[test]

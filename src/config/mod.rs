@@ -119,6 +119,19 @@ pub struct AnswerConfig {
     pub max_chars: usize,
     /// Whether ungrounded drafts are replaced; off only to measure the model.
     pub guard: bool,
+    /// When a grounded draft is used rather than the best quotation.
+    pub drafting: Drafting,
+}
+
+/// When a grounded draft is used rather than the best quotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drafting {
+    /// Whenever its first sentence is grounded.
+    Grounded,
+    /// When its first sentence is grounded and says what the best quotation says.
+    Agreeing,
+    /// Never: the answer is always a quotation.
+    Quote,
 }
 
 /// Queue and journal.
@@ -314,6 +327,17 @@ impl Validator<'_> {
                     4_000,
                 )?,
                 guard: raw.answer.guard.unwrap_or(true),
+                drafting: match raw.answer.drafting.as_deref() {
+                    None | Some("agreeing") => Drafting::Agreeing,
+                    Some("grounded") => Drafting::Grounded,
+                    Some("quote") => Drafting::Quote,
+                    Some(other) => {
+                        return Err(self.wrong(
+                            "answer.drafting",
+                            format!("is {other:?}; write \"agreeing\", \"grounded\" or \"quote\""),
+                        ));
+                    }
+                },
             },
             queue: QueueConfig {
                 length: self.within("queue.length", raw.queue.length.unwrap_or(64), 1, 10_000)?,

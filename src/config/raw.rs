@@ -98,6 +98,7 @@ pub struct RawAnswer {
     pub max_tokens: Option<usize>,
     pub max_chars: Option<usize>,
     pub guard: Option<bool>,
+    pub drafting: Option<String>,
 }
 
 /// `[queue]`

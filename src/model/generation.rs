@@ -50,6 +50,21 @@ pub struct GenerateRequest {
     pub max_tokens: usize,
     /// The adapter to use, by name; none: the base model.
     pub adapter: Option<String>,
+    /// What the model may write instead of an answer.
+    pub decline: Option<Decline>,
+}
+
+/// A sentence that says that there is no answer, for a model that was tuned to write it.
+///
+/// Greedy decoding would begin it whenever its first token is likelier than any other first token, however likely all
+/// answers are together. So its probability is measured, and the caller says from where it counts; below that
+/// the model must answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decline {
+    /// The whole sentence, as it was learned.
+    pub text: String,
+    /// Its probability from which the generation ends with [`Finish::Declined`], 0 to 1.
+    pub from: f32,
 }
 
 /// Why a generation ended.
@@ -61,6 +76,8 @@ pub enum Finish {
     Length,
     /// `on_text` broke off.
     Stopped,
+    /// The model would rather write [`Decline::text`]; there is no text.
+    Declined,
 }
 
 /// A finished generation.
@@ -76,4 +93,6 @@ pub struct Generated {
     pub first_token: std::time::Duration,
     /// Why it ended.
     pub finish: Finish,
+    /// Probability of [`Decline::text`], where one was asked for.
+    pub declined: Option<f32>,
 }

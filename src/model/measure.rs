@@ -81,7 +81,7 @@ pub fn perplexity(
 }
 
 /// `ln softmax(logits)[at]`, in double precision.
-fn log_probability(logits: &[f32], at: usize) -> f64 {
+pub(super) fn log_probability(logits: &[f32], at: usize) -> f64 {
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let sum: f64 = logits
         .iter()

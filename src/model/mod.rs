@@ -21,7 +21,7 @@ mod vocabulary;
 
 pub use decoder::Logits;
 pub use error::ModelError;
-pub use generation::{Finish, GenerateRequest, Generated, Message, Role};
+pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role};
 
 pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;

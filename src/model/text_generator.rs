@@ -9,6 +9,7 @@ use super::adapter::Adapter;
 use super::chat::ChatTemplate;
 use super::decoder::{Decoder, Logits, argmax};
 use super::folder::{Kind, Manifest};
+use super::measure::log_probability;
 use super::runtime::Runtime;
 use super::vocabulary::{Detokenizer, Vocabulary};
 use super::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
@@ -143,6 +144,7 @@ impl Generator for TextGenerator {
             tokens: 0,
             first_token: begun.elapsed(),
             finish: Finish::Length,
+            declined: None,
         };
         self.decoder.truncate(0);
         let mut logits = Vec::new();
@@ -153,12 +155,33 @@ impl Generator for TextGenerator {
             }
             logits = self.decoder.step(chunk, Logits::Last, adapter)?;
         }
+        let mut banned = Vec::new();
+        if let Some(decline) = &request.decline {
+            banned = self.vocabulary.encode(&decline.text, false)?;
+            let probability = probability(&mut self.decoder, &logits, &banned, adapter)?;
+            self.decoder.truncate(prompt.len());
+            generated.declined = Some(probability);
+            if probability >= decline.from {
+                generated.first_token = begun.elapsed();
+                generated.finish = Finish::Declined;
+                return Ok(generated);
+            }
+        }
+        let mut begins_banned = true;
         let most = request
             .max_tokens
             .min(self.decoder.capacity() - prompt.len());
         let mut detokenizer = Detokenizer::default();
         while generated.tokens < most {
+            // Its first token alone ("The") begins answers, too; the second one tells.
+            if begins_banned
+                && generated.tokens == banned.len().min(2).saturating_sub(1)
+                && let Some(token) = banned.get(generated.tokens)
+            {
+                logits[*token as usize] = f32::NEG_INFINITY;
+            }
             let token = argmax(&logits) as u32;
+            begins_banned &= banned.get(generated.tokens) == Some(&i64::from(token));
             if generated.tokens == 0 {
                 generated.first_token = begun.elapsed();
             }
@@ -186,6 +209,27 @@ impl Generator for TextGenerator {
         }
         Ok(generated)
     }
+}
+
+/// Probability of `text` after what `decoder` has read, whose last logits are `logits`; leaves it read too.
+fn probability(
+    decoder: &mut Decoder,
+    logits: &[f32],
+    text: &[i64],
+    adapter: Option<&Adapter>,
+) -> Result<f32, ModelError> {
+    let Some((first, rest)) = text.split_first() else {
+        return Ok(0.0);
+    };
+    let mut sum = log_probability(logits, *first as usize);
+    if !rest.is_empty() {
+        let rows = decoder.step(&text[..rest.len()], Logits::All, adapter)?;
+        let width = rows.len() / rest.len();
+        for (row, next) in rows.chunks_exact(width).zip(rest) {
+            sum += log_probability(row, *next as usize);
+        }
+    }
+    Ok(sum.exp() as f32)
 }
 
 fn find_adapter<'a>(

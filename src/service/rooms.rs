@@ -16,7 +16,7 @@ use super::reports::{
 };
 use super::tagging;
 use super::worker::{Answering, Job};
-use crate::answer::{self, Answerer, AnswererParts, Drafting};
+use crate::answer::{self, Answerer, AnswererParts};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{LibraryOp, Progress, Request, SearchQuery};
@@ -145,7 +145,6 @@ impl Rooms {
             top_k: self.config.search.top_k,
             place: self.config.place.clone(),
             adapter: self.config.model.adapter.clone(),
-            drafting: Drafting::Agreeing,
         }))
     }
 

@@ -251,6 +251,7 @@ fn closed_book(
         ],
         max_tokens: parts.config.max_tokens,
         adapter: asked.adapter,
+        decline: None,
     };
     let generated = parts
         .generator

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use super::super::questions::read_text;
 use super::*;
-use crate::answer::Drafting;
 use crate::answer::testing::Shelf;
 use crate::config::Config;
 use crate::model::{Finish, Generated, Generator};
@@ -50,6 +49,7 @@ impl Generator for Heard {
             tokens: 5,
             first_token: std::time::Duration::from_millis(1),
             finish: Finish::EndOfText,
+            declined: None,
         })
     }
 }
@@ -75,7 +75,6 @@ fn asker(reply: &str, adapter: Option<&str>) -> (Asker, Arc<Mutex<Vec<GenerateRe
         top_k: 3,
         place: Place::default(),
         adapter: Some("the-boxs-own".into()),
-        drafting: Drafting::Agreeing,
     });
     let asker = Asker::new(answerer, adapter.map(str::to_owned)).expect("known");
     (asker, requests)

@@ -15,6 +15,7 @@ mod facts;
 mod figures;
 mod generate;
 mod judge;
+mod lessons;
 mod measures;
 mod meters;
 mod overlap;
@@ -45,6 +46,7 @@ pub use judge::{
     Correctness, Guideline, JudgeError, JudgeLine, JudgeResults, JudgedArm, Judgement, Judging,
     Keep, REPEATS, judge,
 };
+pub use lessons::{ChatLine, Lesson, Teacher};
 pub use measures::{MEASURES, Measure, Unit, Way, measure};
 pub use meters::{EnergyMark, MeterPaths, Meters};
 pub use questions::{

@@ -33,7 +33,7 @@ pub struct RunHeader {
     /// The adapter of the tuned arms.
     #[serde(default)]
     pub adapter: Option<AdapterName>,
-    /// What the answer room was told: `refuse_below`, `max_tokens`, `max_chars`, `top_k`.
+    /// What the answer room was told: `refuse_below`, `drafting`, `max_tokens`, `max_chars`, `top_k`.
     pub settings: String,
 }
 

@@ -192,8 +192,8 @@ fn header(
         embedder: embedder.digest(),
         adapter,
         settings: format!(
-            "refuse_below {}, max_tokens {}, max_chars {}, top_k {}",
-            config.refuse_below, config.max_tokens, config.max_chars, parts.top_k
+            "refuse_below {}, drafting {:?}, max_tokens {}, max_chars {}, top_k {}",
+            config.refuse_below, config.drafting, config.max_tokens, config.max_chars, parts.top_k
         ),
     };
     Ok((header, Answerer::new(parts)))

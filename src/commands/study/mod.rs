@@ -2,6 +2,7 @@
 
 mod check;
 mod generate;
+mod lessons;
 mod score;
 
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Part {
     Check(check::Args),
     /// Ask every question of every arm and keep the answers; goes on where it was cut
     Generate(generate::Args),
+    /// Write the prompts of a part with the answers to learn, for `make train`
+    Lessons(lessons::Args),
     /// Measure kept answers, and tell the figures with their intervals
     Score(score::Args),
 }
@@ -66,6 +69,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     match &args.part {
         Some(Part::Check(args)) => return check::run(context, args),
         Some(Part::Generate(args)) => return generate::run(context, args),
+        Some(Part::Lessons(args)) => return lessons::run(context, args),
         Some(Part::Score(args)) => return score::run(context, args),
         None => {}
     }
