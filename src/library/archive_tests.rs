@@ -1,5 +1,6 @@
 use super::super::testing::document;
 use super::*;
+use crate::documents::Document;
 
 fn text(id: &str) -> Document {
     document(id, &format!("# Title of {id}\n\nText of {id}.\n"))

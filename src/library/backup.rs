@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
-use super::archive::Original;
 use super::corrections::Corrections;
+use super::original::Original;
 use super::{Library, LibraryError};
 use crate::documents::{self, Correction, Document};
 use crate::durable::{self, FileError};

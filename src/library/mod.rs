@@ -8,6 +8,7 @@ mod archive;
 mod archive_walk;
 mod backup;
 mod builder;
+mod changing;
 mod check;
 mod corrections;
 mod dense;
@@ -21,6 +22,7 @@ mod ingest;
 mod layout;
 mod lexical;
 mod measure;
+mod original;
 mod plain;
 mod quantized;
 mod rebuild;
@@ -32,6 +34,7 @@ mod tagging;
 mod taking;
 #[cfg(test)]
 pub(crate) mod testing;
+mod walk;
 mod words;
 
 pub use backup::BackupReport;
@@ -58,8 +61,7 @@ pub use crate::documents::named_places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
-use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ndarray::Array2;
 
@@ -69,7 +71,6 @@ use layout::IndexName;
 use lexical::{Dictionary, number_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
 use store::{Meta, Store};
-use taking::{Group, Known, Taken};
 use words::QueryTerm;
 
 use crate::config::{LibraryConfig, SearchConfig};
@@ -202,68 +203,9 @@ impl Library {
             .collect()
     }
 
-    /// Takes `document` in; blocking, seconds for a long one; durable and searchable when it returns.
-    ///
-    /// # Errors
-    /// A rebuild is under way, or the embedder or the disk fails; the older document of its id, if any, is
-    /// then still there, whole.
-    pub fn ingest(&self, document: &Document) -> Result<Ingested, LibraryError> {
-        let _turn = self.turn()?;
-        let mut group = Group::new();
-        let ingested = match self.prepare(document, None, &mut group)? {
-            Some(passages) => Some((Change::Unchanged, passages)),
-            None => {
-                let mut known = Known::of(self.writer().documents.get(&document.id).into_iter());
-                let taken = self.commit(&mut group, &mut known)?.pop();
-                taken.map(|taken| (taken.change, taken.passages))
-            }
-        };
-        self.publish();
-        let (change, passages) = ingested.unwrap_or((Change::Unchanged, 0));
-        Ok(Ingested { change, passages })
-    }
-
-    /// Takes `documents` in, each whole or not at all, searchable together; the number of their passages; blocking.
-    ///
-    /// # Errors
-    /// As [`Library::ingest`]; what was taken in until then stays.
-    pub fn ingest_all(&self, documents: &[Document]) -> Result<usize, LibraryError> {
-        let _turn = self.turn()?;
-        let mut known = self.known();
-        let mut group = Group::new();
-        let mut passages = 0;
-        let mut count = |taken: Vec<Taken>| {
-            passages += taken.iter().map(|taken| taken.passages).sum::<usize>();
-        };
-        let mut take = |document: &Document| -> Result<(), LibraryError> {
-            if group.is_full() || group.has(&document.id) {
-                count(self.commit(&mut group, &mut known)?);
-            }
-            if let Some(there) = self.prepare(document, None, &mut group)? {
-                count(vec![Taken::unchanged(&document.id, there)]);
-            }
-            Ok(())
-        };
-        let taken = documents.iter().try_for_each(&mut take);
-        let taken = taken.and_then(|()| Ok(count(self.commit(&mut group, &mut known)?)));
-        self.publish();
-        taken.map(|()| passages)
-    }
-
     /// The passages that `document` would be cut into here, as it is tagged; nothing is taken in.
     pub fn cut_passages(&self, document: &Document) -> Vec<Passage> {
         documents::passages(document, self.embedder.as_ref(), &self.options)
-    }
-
-    /// Removes the document `id`; false when there is none; blocking; durable when it returns.
-    ///
-    /// # Errors
-    /// A rebuild is under way, or the disk fails; the document is then whole or gone.
-    pub fn remove(&self, id: &str) -> Result<bool, LibraryError> {
-        let _turn = self.turn()?;
-        let removed = self.commit_removal(&[id])?;
-        self.publish();
-        Ok(!removed.is_empty())
     }
 
     /// All documents, by id.
@@ -377,54 +319,10 @@ impl Library {
         }
     }
 
-    /// Removes those of `ids` that there are, in one commit; which they are.
-    fn commit_removal(&self, ids: &[&str]) -> Result<Vec<String>, LibraryError> {
-        let mut writer = self.writer();
-        let is_there =
-            |id: &str| writer.documents.contains_key(id) || writer.store.archive().has(id);
-        let there: Vec<&str> = ids.iter().copied().filter(|id| is_there(id)).collect();
-        if !there.is_empty() {
-            writer.store.remove(&there)?;
-        }
-        for id in &there {
-            writer.documents.remove(*id);
-        }
-        Ok(there.into_iter().map(str::to_owned).collect())
-    }
-
     /// Makes what is committed searchable.
     fn publish(&self) {
         let writer = self.writer();
         self.snapshots.publish(writer.snapshot());
-    }
-
-    /// The vectors of all documents, by their texts.
-    fn known(&self) -> Known {
-        let documents: Vec<_> = self.writer().documents.values().cloned().collect();
-        Known::of(documents.iter())
-    }
-
-    /// Held while documents are changed.
-    fn turn(&self) -> Result<RwLockReadGuard<'_, ()>, LibraryError> {
-        match self.turn.try_read() {
-            Ok(turn) => Ok(turn),
-            // It guards no data that a panic could have left half changed.
-            Err(TryLockError::Poisoned(turn)) => Ok(turn.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(LibraryError::Busy {
-                what: "its index is made anew",
-            }),
-        }
-    }
-
-    /// Held while the index is made anew.
-    fn alone(&self) -> Result<RwLockWriteGuard<'_, ()>, LibraryError> {
-        match self.turn.try_write() {
-            Ok(turn) => Ok(turn),
-            Err(TryLockError::Poisoned(turn)) => Ok(turn.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(LibraryError::Busy {
-                what: "documents come in, or its index is made anew",
-            }),
-        }
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {

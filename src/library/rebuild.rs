@@ -71,6 +71,52 @@ impl Library {
         self.build(archive, corrections, &old, progress)
     }
 
+    /// Brings back the documents that [`Library::unbuilt`] names, group by group; blocking; what was done stays
+    /// when it ends early.
+    ///
+    /// # Errors
+    /// A rebuild is under way, or the embedder or the disk fails.
+    pub fn complete(
+        &self,
+        progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<RebuildReport, LibraryError> {
+        let _turn = self.turn()?;
+        let ids = self.unbuilt();
+        let reader = self.writer().store.archive().reader()?;
+        let (mut group, mut known) = (Group::new(), self.known());
+        let mut report = RebuildReport::default();
+        for (number, id) in (1..).zip(&ids) {
+            match reader.read(id)? {
+                Some(original) => {
+                    let file = original.file.as_deref();
+                    let correction = self.correction(id);
+                    self.cut_into(&mut group, &original.document, file, &correction);
+                }
+                None => report.lost.push(id.clone()),
+            }
+            if !group.is_full() && number < ids.len() {
+                continue;
+            }
+            for taken in self.commit(&mut group, &mut known)? {
+                report.documents += 1;
+                report.passages += taken.passages;
+                let told = progress(&Progress {
+                    done: report.documents,
+                    total: ids.len(),
+                    name: &taken.id,
+                    outcome: Outcome::Taken(taken.change),
+                    passages: taken.passages,
+                });
+                report.stopped |= told.is_break();
+            }
+            if report.stopped {
+                break;
+            }
+        }
+        self.publish();
+        Ok(report)
+    }
+
     /// Puts the documents and corrections of the backup `file` in the place of all that is there; blocking,
     /// as [`Library::rebuild`].
     ///

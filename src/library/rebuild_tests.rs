@@ -170,6 +170,11 @@ fn a_lost_index_and_one_of_another_embedder_come_back_without_the_files() {
         assert!(library.documents().is_empty());
         assert_eq!(library.unbuilt().len(), 4);
         assert!(!library.check().expect("readable").is_clean());
+        // As far as it came, and the rest.
+        let part = library.complete(&mut |_| ControlFlow::Break(()));
+        assert!(part.expect("no fault").stopped);
+        library.complete(&mut goes_on).expect("completed");
+        assert_eq!(seen(&library), before);
         library.rebuild(&mut goes_on).expect("rebuilt");
         assert_eq!(seen(&library), before);
         assert_eq!(library.unbuilt(), [""; 0]);

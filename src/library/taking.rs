@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array2, ArrayView1, Axis};
 
-use super::archive::Original;
+use super::original::Original;
 use super::snapshot::Indexed;
 use super::store::Stored;
 use super::{Change, DocumentEntry, Library, LibraryError, Writer, words};
