@@ -121,7 +121,7 @@ fn passages_of_another_size_need_no_files() {
     let almanac = TestBox::new("");
     let before = ingest_some(&almanac);
     let config = std::fs::read_to_string(almanac.folder().join("almanac.toml")).expect("readable");
-    let config = format!("{config}[library]\npassage_tokens = 80\noverlap_tokens = 16\n");
+    let config = format!("{config}[library]\npassage_tokens = 48\noverlap_tokens = 8\n");
     std::fs::write(almanac.folder().join("almanac.toml"), config).expect("writable");
     assert_eq!(whole(&almanac), before);
     let report = almanac.json(&["library", "rebuild"]);

@@ -53,7 +53,7 @@ fn words(node: Node<'_, '_>) -> String {
     fn add(node: Node<'_, '_>, out: &mut String) {
         for child in node.children() {
             match child.tag_name().name() {
-                "xref" | "fn" | "ref" | "sup" | "sub" => {}
+                "xref" | "fn" | "ref" => {}
                 _ if child.is_text() => out.push_str(child.text().unwrap_or_default()),
                 _ => add(child, out),
             }
@@ -340,8 +340,9 @@ fn the_publishers_own_xml_is_read_as_the_tree_that_it_has() {
     eprintln!(
         "{found} of {paths} sections; paragraphs of {counted} of {plain} without tables and formulas"
     );
-    assert!(found * 100 >= paths * 98, "{found} of {paths} sections");
-    assert!(counted * 100 >= plain * 96, "{counted} of {plain} counts");
+    // Those that only name supplementary files are left out.
+    assert!(found * 100 >= paths * 99, "{found} of {paths} sections");
+    assert!(counted * 100 >= plain * 98, "{counted} of {plain} counts");
 }
 
 #[test]
@@ -392,9 +393,9 @@ fn a_printed_article_has_the_headings_of_its_xml_in_their_depth() {
     eprintln!(
         "headings {leaves:.3}, paths {paths:.3}, paragraphs of {counted} of {sections} sections"
     );
-    assert!(leaves >= 0.88, "headings F1 {leaves:.3}");
-    assert!(paths >= 0.72, "paths F1 {paths:.3}");
-    assert!(counted * 100 >= sections * 85, "{counted} of {sections}");
+    assert!(leaves >= 0.90, "headings F1 {leaves:.3}");
+    assert!(paths >= 0.83, "paths F1 {paths:.3}");
+    assert!(counted * 100 >= sections * 90, "{counted} of {sections}");
 }
 
 #[test]
