@@ -103,7 +103,6 @@ impl From<LibraryError> for ServiceError {
             LibraryError::NoSuchPath { .. } | LibraryError::Original { .. } => {
                 ServiceError::Missing(error.to_string())
             }
-            LibraryError::Backup { .. } => ServiceError::Invalid(error.to_string()),
             other => ServiceError::Library(other),
         }
     }

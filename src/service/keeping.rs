@@ -119,7 +119,10 @@ impl Rooms {
         let library = self.library()?;
         let missing = library.unbuilt().len();
         if missing > 0 {
-            library.complete(&mut telling(on_progress))?;
+            let report = library.complete(&mut telling(on_progress))?;
+            for document in report.lost {
+                tracing::error!(document, "a document is damaged: ingest it again");
+            }
         }
         Ok(missing)
     }
