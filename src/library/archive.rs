@@ -184,7 +184,7 @@ impl Archive {
             if body.is_none() && !self.has(id) {
                 continue;
             }
-            let record = Record::new(id, *body);
+            let record = Record::bytes_of(id, *body);
             let span = Span {
                 offset: self.position.bytes + bytes.len() as u64,
                 bytes: record.len() as u64,
@@ -268,7 +268,7 @@ impl Archive {
         bodies: impl Iterator<Item = (String, std::io::Result<Vec<u8>>)>,
     ) -> Result<Staged, LibraryError> {
         let record = |(id, body): (String, std::io::Result<Vec<u8>>)| {
-            let record = body.map(|body| Record::new(&id, Some(&body)));
+            let record = body.map(|body| Record::bytes_of(&id, Some(&body)));
             (id, record)
         };
         self.write_next(bodies.map(record))

@@ -26,7 +26,7 @@ pub(super) struct Record {
 
 impl Record {
     /// The bytes of a record: a document's body, or that it is gone. Ids are of at most 512 bytes.
-    pub fn new(id: &str, body: Option<&[u8]>) -> Vec<u8> {
+    pub fn bytes_of(id: &str, body: Option<&[u8]>) -> Vec<u8> {
         let kind = if body.is_some() { DOCUMENT } else { GONE };
         let body = body.unwrap_or_default();
         let mut fields = [kind; FIELDS];

@@ -50,7 +50,8 @@ impl Library {
             Ok(())
         };
         let taken = documents.iter().try_for_each(&mut take);
-        let taken = taken.and_then(|()| Ok(count(self.commit(&mut group, &mut known)?)));
+        let rest = taken.and_then(|()| self.commit(&mut group, &mut known));
+        let taken = rest.map(&mut count);
         self.publish();
         taken.map(|()| passages)
     }
