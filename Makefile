@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train soak soak-ingest bench bench-search check clean
+.PHONY: help setup demo test test-models study train soak soak-ingest bench bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -36,6 +36,9 @@ bench: ## Measure this machine: how fast it reads, writes and searches
 
 bench-search: ## Search 1,000 to 100,000 passages of your texts (DATA=folder), beside usearch and torch
 	@scripts/bench-search.sh
+
+bench-library: ## Take the sample farm and your folders (DATA=...) into one library, and time that
+	@scripts/bench-library.sh
 
 check: ## The quick part of test: no models, no downloads
 	@scripts/check.sh

@@ -88,6 +88,21 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Cuts the file at `path` off after `length` bytes; blocking; durable when it returns.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn cut(path: &Path, length: u64) -> Result<(), FileError> {
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| {
+            file.set_len(length)?;
+            file.sync_all()
+        })
+        .map_err(FileError::at("cut", path))
+}
+
 /// Points the symbolic link `link` at `target`, in one step; durable when it returns.
 ///
 /// # Errors

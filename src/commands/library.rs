@@ -1,10 +1,12 @@
 //! `almanac library`
 
+use std::path::PathBuf;
+
 use anyhow::{anyhow, bail};
 
-use super::Context;
 use super::channel::Channel;
 use super::place;
+use super::{Context, keeping};
 use crate::control::{LibraryOp, Request, TagChange, TagKind};
 use crate::library::CheckReport;
 use crate::service::{DocumentLine, LibraryStats, PassageLine, TagsLine};
@@ -46,11 +48,27 @@ enum What {
     Stats,
     /// Read every document again against its seal; fails when one is damaged or missing
     Check,
+    /// Cut and embed all documents anew from what was read of them: after damage, or with another
+    /// size of passages or another embedder; searches go on meanwhile
+    Rebuild,
+    /// Write all documents and corrected tags into one file
+    Backup {
+        /// The file, replaced when it is there
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the whole library, after every digest in it was found right
+    Restore {
+        /// The file that `backup` wrote
+        file: PathBuf,
+    },
 }
 
 /// Looks into the library, or removes from it.
 pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     let what = match &args.what {
+        What::Backup { file } => return keeping::back_up(context, file),
+        What::Restore { file } => return keeping::restore(context, file),
+        What::Rebuild => return keeping::rebuild(context),
         What::List => LibraryOp::List,
         What::Show { document } if context.output.is_json() => LibraryOp::Tree(document.clone()),
         What::Show { document } => LibraryOp::Show(document.clone()),
@@ -98,7 +116,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         What::Remove { document } => out.line(&format!("removed {document}"))?,
         What::Stats => out.line(&serde_json::from_value::<LibraryStats>(value)?.to_string())?,
         // Told above.
-        What::Check => {}
+        What::Check | What::Rebuild | What::Backup { .. } | What::Restore { .. } => {}
     }
     Ok(())
 }

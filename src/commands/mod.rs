@@ -9,6 +9,7 @@ mod channel;
 mod edition;
 mod exit;
 mod ingest;
+mod keeping;
 mod library;
 mod models;
 mod output;

@@ -16,13 +16,14 @@ pub struct Args {
     /// What is looked for
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     question: Option<String>,
-    /// JSON lines {"id","question","place"?,"crop"?} ("-" reads standard input); results come as JSON lines
+    /// JSON lines {"id","question","place"?,"crop"?} or BEIR queries {"_id","text"} ("-" reads standard input);
+    /// results come as JSON lines
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
     /// How many passages a question, at most 1000
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
-    /// Where: `Iowa, US`; the box's own place when open
+    /// Where: `Iowa, US`, or `{}` for everywhere; the box's own place when open
     #[arg(long, value_parser = place::parse)]
     place: Option<Place>,
     /// The crop it is about
@@ -39,6 +40,8 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
             let mut query: SearchQuery = serde_json::from_str(&line)
                 .with_context(|| format!("{}: line {number} is no question", batch.display()))?;
             query.top_k = query.top_k.or(args.top_k);
+            query.place = query.place.or_else(|| args.place.clone());
+            query.crop = query.crop.or_else(|| args.crop.clone());
             let found = channel.call(&Request::Search { query }, &mut |_| {})?;
             Ok(context.output.json(&found)?)
         });

@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 /// Longest line either way, in bytes: an ask is under 256 KiB, a whole library listing stays under it.
 pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 
+/// Most bytes of a piece of a file: as hexadecimal digits it fits into a request.
+pub const PIECE_BYTES: usize = 384 * 1024;
+
 /// The socket's path in the run folder.
 pub fn socket_path(run: &Path) -> PathBuf {
     run.join("control.sock")

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Ask, Place};
+use crate::types::{Ask, Digest, Place};
 
 /// One thing asked of the daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,9 +42,10 @@ pub enum Request {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SearchQuery {
     /// Handed back with the results.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "_id", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The words looked for.
+    #[serde(alias = "text")]
     pub question: String,
     /// Where it must hold; the box's own place when open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,6 +112,25 @@ pub enum LibraryOp {
     Stats,
     /// Every document read again against its seal.
     Check,
+    /// The index made anew from the documents as they were read.
+    Rebuild,
+    /// A piece of a backup, which is made when the first is asked for.
+    Backup {
+        /// Where the piece begins.
+        offset: u64,
+    },
+    /// A piece of a backup to be restored.
+    Upload {
+        /// Where the piece begins: the first at 0, each other where the last one ended.
+        offset: u64,
+        /// Hexadecimal digits of at most [`super::PIECE_BYTES`] bytes.
+        bytes: String,
+    },
+    /// What was uploaded in the place of all documents and corrections.
+    Restore {
+        /// SHA-256 of the whole.
+        sha256: Digest,
+    },
 }
 
 /// How far a long request is, or a part of an answer.

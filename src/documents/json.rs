@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::reader::checked_id;
 use super::{Document, DocumentError};
 
 /// Version of the form; grows when a reader of the last one would be wrong.
@@ -26,7 +27,7 @@ pub fn to_json(document: &Document) -> serde_json::Value {
 /// The document in the JSON `bytes`; `path` stands in messages.
 ///
 /// # Errors
-/// It is no such JSON, or of another version.
+/// It is no such JSON, or of another version, or its id is none.
 pub fn from_json(path: &Path, bytes: &[u8]) -> Result<Document, DocumentError> {
     #[derive(Deserialize)]
     struct Only {
@@ -46,6 +47,7 @@ pub fn from_json(path: &Path, bytes: &[u8]) -> Result<Document, DocumentError> {
     }
     let read: Versioned<Document> =
         serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
+    checked_id(path, read.document.id.clone())?;
     Ok(read.document)
 }
 
@@ -67,6 +69,8 @@ mod tests {
         let newer = json.replace("\"version\":1", "\"version\":2");
         let error = from_json(path, newer.as_bytes()).expect_err("another version");
         assert!(error.to_string().contains("version 2"), "{error}");
+        let split = json.replace("\"id\":\"a.md\"", "\"id\":\"a\\u0000md\"");
+        assert!(from_json(path, split.as_bytes()).is_err(), "{split}");
         for cut in (0..json.len()).step_by(7) {
             assert!(from_json(path, &json.as_bytes()[..cut]).is_err());
         }

@@ -23,6 +23,7 @@ mod pdf_reader;
 mod plain;
 mod reader;
 mod sentences;
+mod table_text;
 mod tags;
 mod xml;
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::table_text::{as_line, as_markdown};
 use super::{Body, Document, Section, Table, Tags, crops, sentences};
 use crate::model::TokenCounter;
 use crate::types::Place;
@@ -368,40 +369,6 @@ fn joined(units: &[Unit]) -> String {
             out.push_str(unit.joint);
         }
         out.push_str(&unit.text);
-    }
-    out
-}
-
-/// `header: value; header: value`, leaving out empty cells.
-fn as_line(table: &Table, row: &[String]) -> String {
-    table
-        .header
-        .iter()
-        .zip(row)
-        .filter(|(_, cell)| !cell.is_empty())
-        .map(|(header, cell)| match header.as_str() {
-            "" => cell.clone(),
-            header => format!("{header}: {cell}"),
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
-}
-
-fn as_markdown(table: &Table) -> String {
-    let line = |cells: &[String]| {
-        let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        format!("| {} |", cells.join(" | "))
-    };
-    let mut out = String::new();
-    if let Some(caption) = &table.caption {
-        out = format!("{caption}\n\n");
-    }
-    out.push_str(&line(&table.header));
-    out.push('\n');
-    out.push_str(&line(&vec!["---".to_owned(); table.header.len()]));
-    for row in &table.rows {
-        out.push('\n');
-        out.push_str(&line(row));
     }
     out
 }

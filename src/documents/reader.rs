@@ -244,7 +244,8 @@ fn bounded(reference: Reference) -> Reference {
     }
 }
 
-fn checked_id(path: &Path, id: String) -> Result<String, DocumentError> {
+/// `id`, if it can be the key of a document.
+pub(super) fn checked_id(path: &Path, id: String) -> Result<String, DocumentError> {
     let reason = if id.trim().is_empty() {
         "is empty"
     } else if id.len() > MAX_ID_BYTES {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Library, LibraryError};
+use super::{Library, LibraryError, Writer};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +57,31 @@ impl Library {
                     .push(format!("{id:?} is searched and not stored"));
             }
         }
+        report.problems.extend(originals(&writer)?);
         Ok(report)
     }
+}
+
+/// What is wrong with the documents as they were read.
+fn originals(writer: &Writer) -> Result<Vec<String>, LibraryError> {
+    let archive = writer.store.archive();
+    let mut problems = Vec::new();
+    for id in writer.documents.keys() {
+        if !archive.is_whole(id)? {
+            let text = format!("what was read of {id:?} is damaged or missing: ingest it again");
+            problems.push(text);
+        }
+    }
+    let unbuilt = archive
+        .ids()
+        .filter(|id| !writer.documents.contains_key(*id));
+    match unbuilt.count() {
+        0 => {}
+        count => problems.push(format!(
+            "{count} documents are kept and not searched: `almanac library rebuild` brings them back"
+        )),
+    }
+    Ok(problems)
 }
 
 #[cfg(test)]

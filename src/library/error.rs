@@ -20,7 +20,7 @@ pub enum LibraryError {
     },
     /// The vectors were made by another embedder.
     #[error(
-        "{path}: the library was made with embedder {found} ({found_dimension} values), the embedder in use is {expected} ({expected_dimension} values); remove the folder and ingest the documents again"
+        "{path}: the library was made with embedder {found} ({found_dimension} values), the embedder in use is {expected} ({expected_dimension} values); `almanac library rebuild` makes it anew from the documents that it keeps"
     )]
     OtherEmbedder {
         /// The index folder.
@@ -36,7 +36,7 @@ pub enum LibraryError {
     },
     /// The index was written by another version of this program.
     #[error(
-        "{path}: the library has schema {found}, this version reads {expected}; remove the folder and ingest the documents again"
+        "{path}: the library has schema {found}, this version reads {expected}; `almanac library rebuild` makes it anew from the documents that it keeps, then ingest what is missing"
     )]
     OtherSchema {
         /// The index folder.
@@ -55,6 +55,28 @@ pub enum LibraryError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// What was read of a document is damaged or missing.
+    #[error("what was read of {id:?} is damaged or missing; ingest it again")]
+    Original {
+        /// The document.
+        id: String,
+    },
+    /// A file to restore from is no whole backup.
+    #[error(
+        "{path}: this is no whole backup of a library: {reason}; nothing was changed, use another backup"
+    )]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something else changes the library just now.
+    #[error("the library is being changed: {what}; try again when that is done")]
+    Busy {
+        /// What is under way.
+        what: &'static str,
     },
     /// A file of the library cannot be read or written.
     #[error(transparent)]

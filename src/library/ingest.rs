@@ -1,15 +1,15 @@
-//! Files and folders into the library, one whole document after another.
+//! Files and folders into the library, whole documents in groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use walkdir::WalkDir;
 
+use super::taking::{Group, Known, Taken};
+use super::walk::{Task, roots, tasks};
 use super::{Change, DocumentEntry, Library, LibraryError};
 use crate::documents::{self, Document, DocumentError, FolderTags};
-use crate::durable::FileError;
 
 /// Passages committed before searches see them, as a share of the library (one in so many), so that
 /// a long ingest spends little time on indexing what it has.
@@ -17,6 +17,9 @@ const PUBLISH_SHARE: usize = 8;
 
 /// Fewest passages that are made searchable together.
 const PUBLISH_FLOOR: usize = 256;
+
+/// Documents that a sync removes in one commit.
+const REMOVED_TOGETHER: usize = 64;
 
 /// How to ingest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub enum Outcome {
     Removed,
 }
 
-/// Told after every document.
+/// Told of every document, once it is durable.
 #[derive(Clone, Debug)]
 pub struct Progress<'a> {
     /// Documents done, this one included.
@@ -82,14 +85,6 @@ pub struct IngestReport {
     pub stopped: bool,
 }
 
-/// A file to read, with its id and the folder or file that was asked for.
-#[derive(Debug)]
-struct Task {
-    id: String,
-    path: PathBuf,
-    root: PathBuf,
-}
-
 /// What one run of an ingest knows.
 struct Run<'a> {
     report: &'a mut IngestReport,
@@ -102,6 +97,9 @@ struct Run<'a> {
     done: usize,
     total: usize,
     unpublished: usize,
+    group: Group,
+    /// Filled when the first document is embedded.
+    known: Option<Known>,
 }
 
 impl Run<'_> {
@@ -114,6 +112,26 @@ impl Run<'_> {
             outcome,
             passages,
         })
+    }
+
+    fn tell_taken(&mut self, taken: &Taken) -> ControlFlow<()> {
+        self.count(taken);
+        let new = match taken.change {
+            Change::Unchanged => 0,
+            Change::Added | Change::Replaced => taken.passages,
+        };
+        self.tell(&taken.id, Outcome::Taken(taken.change), new)
+    }
+
+    fn count(&mut self, taken: &Taken) {
+        match taken.change {
+            Change::Added => self.report.added += 1,
+            Change::Replaced => self.report.replaced += 1,
+            Change::Unchanged => self.report.unchanged += 1,
+        }
+        if taken.change != Change::Unchanged {
+            self.report.passages += taken.passages;
+        }
     }
 
     fn fail(&mut self, path: &Path, reason: String) -> ControlFlow<()> {
@@ -129,11 +147,12 @@ impl Library {
     /// Takes in the documents at `paths`, folders with all below them in sorted order; blocking.
     ///
     /// A document's id is its path relative to the folder given, with forward slashes; a single file's is
-    /// its name, and documents of a file with one a line have their own. Hidden files are passed over. Each document is durable once `progress` has heard of it;
-    /// when `progress` breaks, the rest is left. Bad files go into the report.
+    /// its name, and documents of a file with one a line have their own. Hidden files are passed over. Each
+    /// document is durable once `progress` has heard of it; when `progress` breaks, what is not durable yet is
+    /// left. Bad files go into the report. No text is embedded that is in the library already.
     ///
     /// # Errors
-    /// A path does not exist, a sync finds no documents at all, or the embedder or the disk fails: what
+    /// A rebuild is under way, a path does not exist, a sync finds no documents at all, or the embedder or the disk fails: what
     /// was done until then stays.
     pub fn ingest_paths(
         &self,
@@ -141,6 +160,7 @@ impl Library {
         options: IngestOptions,
         progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Result<IngestReport, LibraryError> {
+        let _turn = self.turn()?;
         let mut report = IngestReport::default();
         let roots = roots(paths)?;
         let tasks = tasks(&roots, &mut report);
@@ -158,6 +178,8 @@ impl Library {
             progress,
             done: 0,
             unpublished: 0,
+            group: Group::new(),
+            known: None,
         };
         let result = self.read_all(&tasks, &mut run).and_then(|flow| {
             if flow.is_break() {
@@ -199,7 +221,7 @@ impl Library {
                 run.whole.insert(task.path.clone());
             }
         }
-        Ok(ControlFlow::Continue(()))
+        self.commit_taken(run)
     }
 
     fn remove_all(
@@ -207,20 +229,22 @@ impl Library {
         gone: &[String],
         run: &mut Run<'_>,
     ) -> Result<ControlFlow<()>, LibraryError> {
-        for id in gone {
-            // A file that moved within the folders has given its id a new file by now.
-            if run.ids.contains_key(id.as_str()) || !self.commit_removal(id)? {
-                continue;
-            }
-            run.report.removed.push(id.clone());
-            if run.tell(id, Outcome::Removed, 0).is_break() {
-                return Ok(ControlFlow::Break(()));
+        // A file that moved within the folders has given its id a new file by now.
+        let is_gone = |id: &&String| !run.ids.contains_key(id.as_str());
+        let gone: Vec<&str> = gone.iter().filter(is_gone).map(String::as_str).collect();
+        for ids in gone.chunks(REMOVED_TOGETHER) {
+            let removed = self.commit_removal(ids)?;
+            run.report.removed.extend(removed.iter().cloned());
+            for id in removed {
+                if run.tell(&id, Outcome::Removed, 0).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Commits one document.
+    /// Takes one document into the group, which is committed when it is full.
     fn take(
         &self,
         task: &Task,
@@ -241,23 +265,37 @@ impl Library {
             return Ok(run.fail(&task.path, reason));
         }
         run.ids.insert(document.id.clone(), task.path.clone());
-        let ingested = self.commit(&document, Some(&task.path))?;
-        let new = match ingested.change {
-            Change::Unchanged => 0,
-            Change::Added | Change::Replaced => ingested.passages,
-        };
-        match ingested.change {
-            Change::Added => run.report.added += 1,
-            Change::Replaced => run.report.replaced += 1,
-            Change::Unchanged => run.report.unchanged += 1,
+        let there = self.prepare(&document, Some(&task.path), &mut run.group)?;
+        if let Some(passages) = there {
+            return Ok(run.tell_taken(&Taken::unchanged(&document.id, passages)));
         }
-        run.report.passages += new;
-        run.unpublished += new;
+        match run.group.is_full() {
+            true => self.commit_taken(run),
+            false => Ok(ControlFlow::Continue(())),
+        }
+    }
+
+    /// Commits the group and tells of each of its documents.
+    fn commit_taken(&self, run: &mut Run<'_>) -> Result<ControlFlow<()>, LibraryError> {
+        if run.group.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let known = run.known.get_or_insert_with(|| self.known());
+        let taken = self.commit(&mut run.group, known)?;
+        run.unpublished += taken.iter().map(|taken| taken.passages).sum::<usize>();
         if run.unpublished >= PUBLISH_FLOOR.max(self.snapshots.current().len() / PUBLISH_SHARE) {
             self.publish();
             run.unpublished = 0;
         }
-        Ok(run.tell(&document.id, Outcome::Taken(ingested.change), new))
+        // All of them are durable: all are counted, also where not all are told.
+        let mut flow = ControlFlow::Continue(());
+        for taken in &taken {
+            match flow {
+                ControlFlow::Continue(()) => flow = run.tell_taken(taken),
+                ControlFlow::Break(()) => run.count(taken),
+            }
+        }
+        Ok(flow)
     }
 
     /// Ids of the documents that came from a file which was read whole and holds them no longer.
@@ -303,75 +341,6 @@ impl Library {
             .map(|document| document.entry.id.clone())
             .collect())
     }
-}
-
-/// The absolute forms of `paths`.
-fn roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LibraryError> {
-    paths
-        .iter()
-        .map(|path| match std::fs::canonicalize(path) {
-            Ok(root) => Ok(root),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(LibraryError::NoSuchPath { path: path.clone() })
-            }
-            Err(error) => Err(FileError::at("look at", path)(error).into()),
-        })
-        .collect()
-}
-
-/// The files below `roots`, in sorted order, each once; what cannot be walked goes into `report`.
-fn tasks(roots: &[PathBuf], report: &mut IngestReport) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    let mut seen = BTreeSet::new();
-    for root in roots {
-        let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
-        let walk = WalkDir::new(root)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name()));
-        for entry in walk {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    report.failed.push(IngestFailure {
-                        path: error.path().unwrap_or(root).to_owned(),
-                        reason: error.to_string(),
-                    });
-                    continue;
-                }
-            };
-            if !entry.file_type().is_file() || !seen.insert(entry.path().to_owned()) {
-                continue;
-            }
-            if entry.depth() > 0 && documents::is_tags(entry.path()) {
-                continue;
-            }
-            // A file that was named is read whatever it is, so that its user hears why not.
-            if entry.depth() > 0 && !documents::is_supported(entry.path()) {
-                report.skipped += 1;
-                continue;
-            }
-            tasks.push(Task {
-                id: id_of(root, entry.path()),
-                path: entry.into_path(),
-                root: root.clone(),
-            });
-        }
-    }
-    tasks
-}
-
-fn id_of(root: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(root).unwrap_or(path);
-    let relative = match relative.as_os_str().is_empty() {
-        true => path.file_name().map_or(path, Path::new),
-        false => relative,
-    };
-    relative
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect::<Vec<_>>()
-        .join("/")
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ fn another_embedder_is_refused_with_what_to_do() {
         .err()
         .expect("refused");
     assert!(matches!(error, LibraryError::OtherEmbedder { .. }));
-    assert!(error.to_string().contains("ingest the documents again"));
+    assert!(error.to_string().contains("library rebuild"));
     assert_eq!(bench.open().documents().len(), 1, "nothing was touched");
 }
 
@@ -312,4 +312,30 @@ fn wait_for_graph(library: &Library) {
     while library.stats().dense != "graph" {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn no_text_is_embedded_twice() {
+    let bench = Bench::new();
+    let library = bench.open();
+    let twin = |id: &str| document(id, IOWA);
+    library
+        .ingest_all(&[twin("a.md"), twin("b.md")])
+        .expect("ingestable");
+    let first = bench.embedder.embedded();
+    assert_eq!(first, 2, "two passages of two documents that are the same");
+    library.ingest_all(&[twin("c.md")]).expect("ingestable");
+    assert_eq!(bench.embedder.embedded(), first);
+    let changed = document("a.md", &IOWA.replace("2 inches", "3 inches"));
+    library.ingest(&changed).expect("ingestable");
+    assert_eq!(
+        bench.embedder.embedded(),
+        first + 1,
+        "only the passage that changed"
+    );
+    let vectors = library.vectors();
+    assert_eq!(vectors.len(), 6);
+    drop(library);
+    let again = bench.open();
+    assert!(again.check().expect("readable").is_clean());
 }

@@ -1,10 +1,14 @@
 //! The library: passages with their vectors and terms, kept in sled, searched in memory.
 //!
 //! [`Library`] is what other rooms use. A search works on an immutable snapshot and never waits for an
-//! ingest; an ingest commits one document at a time, then puts a new snapshot in place. Nothing here
-//! decides whether a passage answers a question, and nothing here talks to a user.
+//! ingest; an ingest commits whole documents, then puts a new snapshot in place. What was read of each
+//! document is kept beside the index, which can be made anew from it. Nothing here decides whether a passage answers a question, and nothing here talks to a user.
 
+mod archive;
+mod archive_walk;
+mod backup;
 mod builder;
+mod changing;
 mod check;
 mod corrections;
 mod dense;
@@ -15,19 +19,25 @@ mod fold;
 mod fuse;
 mod graph;
 mod ingest;
+mod layout;
 mod lexical;
 mod measure;
+mod original;
 mod plain;
 mod quantized;
+mod rebuild;
 mod search;
 mod snapshot;
 mod store;
 mod store_open;
 mod tagging;
+mod taking;
 #[cfg(test)]
 pub(crate) mod testing;
+mod walk;
 mod words;
 
+pub use backup::BackupReport;
 pub use check::CheckReport;
 pub use dense::{Eligible, ExactScan, VectorSearch, Vectors};
 pub use entry::{Change, DocumentEntry, Ingested, LibraryStats};
@@ -41,6 +51,7 @@ pub use measure::{
 };
 pub use plain::Plain;
 pub use quantized::QuantizedScan;
+pub use rebuild::RebuildReport;
 pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
 pub use words::terms;
@@ -48,38 +59,38 @@ pub use words::terms;
 /// The places of the gazetteer that a text names.
 pub use crate::documents::named_places;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ndarray::Array2;
 
 use builder::GraphBuilder;
 use corrections::Corrections;
+use layout::IndexName;
 use lexical::{Dictionary, number_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
-use store::{Meta, Store, Stored};
+use store::{Meta, Store};
 use words::QueryTerm;
 
 use crate::config::{LibraryConfig, SearchConfig};
 use crate::documents::{self, Document, Passage, PassageOptions, Reference};
 use crate::model::Embedder;
-use crate::types::Digest;
-
-/// Passages embedded in one call: enough to keep the runtime busy, few enough for a small memory.
-const EMBED_BATCH: usize = 16;
 
 /// Tokens of an embedder's window kept for title, headings and special tokens.
 const WINDOW_RESERVE: usize = 56;
 
 /// The library of one folder; shared between threads; one process at a time.
 pub struct Library {
+    folder: PathBuf,
+    cache_bytes: u64,
     embedder: Arc<dyn Embedder>,
     options: PassageOptions,
     search: SearchConfig,
     snapshots: Arc<Snapshots>,
     writer: Mutex<Writer>,
+    /// Whoever changes documents reads; whoever makes the index anew writes. Nobody waits for it.
+    turn: RwLock<()>,
     recovery: Option<Recovery>,
     damaged: Vec<String>,
     /// Stops with the library.
@@ -109,6 +120,7 @@ impl Library {
     ) -> Result<Library, LibraryError> {
         let meta = Meta::new(embedder.digest(), embedder.dimension());
         let opened = Store::open(folder, config.cache_bytes, &meta)?;
+        IndexName::current(folder).settle(folder)?;
         let mut dictionary = Dictionary::default();
         let documents = opened
             .documents
@@ -128,6 +140,9 @@ impl Library {
         let snapshots = Arc::new(Snapshots::new(config.dense));
         snapshots.publish(writer.snapshot());
         Ok(Library {
+            folder: folder.to_owned(),
+            cache_bytes: config.cache_bytes,
+            turn: RwLock::new(()),
             options: options(config, embedder.as_ref()),
             _builder: GraphBuilder::start(&snapshots, &folder.join("graph")),
             embedder,
@@ -139,56 +154,58 @@ impl Library {
         })
     }
 
+    /// As [`Library::open`], with an empty index where that in `folder` is of another embedder or version: the
+    /// old one is moved aside as a damaged one is, for [`Library::rebuild`].
+    ///
+    /// # Errors
+    /// As [`Library::open`].
+    pub fn open_anew(
+        folder: &Path,
+        config: &LibraryConfig,
+        search: &SearchConfig,
+        embedder: Arc<dyn Embedder>,
+    ) -> Result<Library, LibraryError> {
+        match Library::open(folder, config, search, Arc::clone(&embedder)) {
+            Err(LibraryError::OtherEmbedder { .. } | LibraryError::OtherSchema { .. }) => {
+                store_open::move_aside(folder, &IndexName::current(folder).path(folder))?;
+                Library::open(folder, config, search, embedder)
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a library was ever made in `folder`; blocking.
+    pub fn is_in(folder: &Path) -> bool {
+        layout::exists(folder)
+    }
+
     /// The embedder that its vectors are of.
     pub fn embedder(&self) -> Arc<dyn Embedder> {
         Arc::clone(&self.embedder)
     }
 
-    /// Set when the index was found damaged on opening: the documents must be ingested again.
+    /// Set when the index was found damaged on opening: it must be made anew.
     pub fn recovery(&self) -> Option<&Recovery> {
         self.recovery.as_ref()
     }
 
-    /// Ids of documents that were found damaged on opening and left out: they must be ingested again.
+    /// Ids of documents that were found damaged on opening and left out.
     pub fn damaged(&self) -> &[String] {
         &self.damaged
     }
 
-    /// Takes `document` in; blocking, seconds for a long one; durable and searchable when it returns.
-    ///
-    /// # Errors
-    /// The embedder or the disk fails; the older document of its id, if any, is then still there, whole.
-    pub fn ingest(&self, document: &Document) -> Result<Ingested, LibraryError> {
-        let ingested = self.commit(document, None)?;
-        self.publish();
-        Ok(ingested)
-    }
-
-    /// Takes `documents` in, each durable on its own, searchable together; the number of their passages; blocking.
-    ///
-    /// # Errors
-    /// As [`Library::ingest`]; what was taken in until then stays.
-    pub fn ingest_all(&self, documents: &[Document]) -> Result<usize, LibraryError> {
-        let taken = documents.iter().try_fold(0, |passages, document| {
-            Ok(passages + self.commit(document, None)?.passages)
-        });
-        self.publish();
-        taken
+    /// Ids of documents that were read once and are not searched: [`Library::rebuild`] brings them back.
+    pub fn unbuilt(&self) -> Vec<String> {
+        let writer = self.writer();
+        let kept = writer.store.archive().ids();
+        kept.filter(|id| !writer.documents.contains_key(*id))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The passages that `document` would be cut into here, as it is tagged; nothing is taken in.
     pub fn cut_passages(&self, document: &Document) -> Vec<Passage> {
         documents::passages(document, self.embedder.as_ref(), &self.options)
-    }
-
-    /// Removes the document `id`; false when there is none; blocking; durable when it returns.
-    ///
-    /// # Errors
-    /// The disk fails; the document is then whole or gone.
-    pub fn remove(&self, id: &str) -> Result<bool, LibraryError> {
-        let removed = self.commit_removal(id)?;
-        self.publish();
-        Ok(removed)
     }
 
     /// All documents, by id.
@@ -263,7 +280,7 @@ impl Library {
         query: &Query,
         config: &SearchConfig,
     ) -> Result<SearchResults, LibraryError> {
-        let vector = self.embed(std::slice::from_ref(&query.text))?;
+        let vector = self.embed(&[&query.text])?;
         let snapshot = self.snapshots.current();
         let dense = self.snapshots.dense(&snapshot);
         let more = Query {
@@ -302,123 +319,10 @@ impl Library {
         }
     }
 
-    /// Commits without publishing; see [`Library::ingest`].
-    fn commit(&self, document: &Document, file: Option<&Path>) -> Result<Ingested, LibraryError> {
-        let cut = self.cut();
-        if let Some(passages) = self.unchanged(document, cut, file)? {
-            return Ok(Ingested {
-                change: Change::Unchanged,
-                passages,
-            });
-        }
-        let found = &document.tags;
-        let correction = self.correction(&document.id);
-        let mut document = Cow::Borrowed(document);
-        if !correction.is_empty() {
-            document.to_mut().tags = found.corrected(&correction);
-        }
-        let passages = self.cut_passages(&document);
-        let texts: Vec<String> = passages.iter().map(Passage::indexed_text).collect();
-        let stored = Stored {
-            entry: DocumentEntry::new(&document, found, passages.len(), file, cut),
-            references: document.references.clone(),
-            sections: document.sections.clone(),
-            terms: texts
-                .iter()
-                .map(|text| words::terms(text).join(" "))
-                .collect(),
-            vectors: self.embed(&texts)?,
-            passages,
-        };
-        let passages = stored.passages.len();
-        let mut writer = self.writer();
-        writer.store.put(&stored)?;
-        let indexed = Indexed::new(stored, Arc::make_mut(&mut writer.dictionary));
-        let older = writer
-            .documents
-            .insert(document.id.clone(), Arc::new(indexed));
-        Ok(Ingested {
-            change: older.map_or(Change::Added, |_| Change::Replaced),
-            passages,
-        })
-    }
-
-    /// The number of passages when `document` is there already; other tags and a file that moved are noted.
-    fn unchanged(
-        &self,
-        document: &Document,
-        cut: Digest,
-        file: Option<&Path>,
-    ) -> Result<Option<usize>, LibraryError> {
-        let mut writer = self.writer();
-        let Some(known) = writer.documents.get(&document.id).cloned() else {
-            return Ok(None);
-        };
-        if known.entry.digest != document.digest || known.entry.cut != cut {
-            return Ok(None);
-        }
-        if known.entry.found != document.tags {
-            writer.retag(&known, document.tags.clone(), file)?;
-        } else if known.entry.file.as_deref() != file && file.is_some() {
-            let mut moved = Indexed::clone(&known);
-            moved.entry.file = file.map(Path::to_owned);
-            writer.store.put_entry(&moved.entry)?;
-            writer
-                .documents
-                .insert(document.id.clone(), Arc::new(moved));
-        }
-        Ok(Some(known.entry.passages))
-    }
-
-    fn commit_removal(&self, id: &str) -> Result<bool, LibraryError> {
-        let mut writer = self.writer();
-        if !writer.documents.contains_key(id) {
-            return Ok(false);
-        }
-        writer.store.remove(id)?;
-        writer.documents.remove(id);
-        Ok(true)
-    }
-
     /// Makes what is committed searchable.
     fn publish(&self) {
         let writer = self.writer();
         self.snapshots.publish(writer.snapshot());
-    }
-
-    fn embed(&self, texts: &[String]) -> Result<Array2<f32>, LibraryError> {
-        let dimension = self.embedder.dimension();
-        let mut all = Array2::zeros((0, dimension));
-        for texts in texts.chunks(EMBED_BATCH) {
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let vectors = self.embedder.embed(&texts)?;
-            let bad = |found: String| LibraryError::BadVectors {
-                found,
-                rows: texts.len(),
-                dimension,
-            };
-            if vectors.dim() != (texts.len(), dimension) {
-                return Err(bad(format!("a matrix of {:?}", vectors.dim())));
-            }
-            // Scores and the graph rest on unit length; NaN fails this too.
-            let is_unit =
-                |vector: ndarray::ArrayView1<f32>| (vector.dot(&vector) - 1.0).abs() < 0.01;
-            if !vectors.outer_iter().all(is_unit) {
-                return Err(bad("vectors that are not of length 1".into()));
-            }
-            all.append(ndarray::Axis(0), vectors.view())
-                .map_err(|error| bad(error.to_string()))?;
-        }
-        Ok(all)
-    }
-
-    /// Names the way that documents are cut now.
-    fn cut(&self) -> Digest {
-        let PassageOptions {
-            max_tokens,
-            overlap_tokens,
-        } = self.options;
-        Digest::of(format!("{max_tokens} {overlap_tokens}").as_bytes())
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {

@@ -31,7 +31,7 @@ impl Library {
         let snapshot = self.snapshots.current();
         let best = match way {
             Plain::Meaning => {
-                let vector = self.embed(&[text.to_owned()])?;
+                let vector = self.embed(&[text])?;
                 let dense = self.snapshots.dense(&snapshot);
                 dense.nearest(vector.row(0), count, &|_| true)
             }

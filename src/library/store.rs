@@ -1,17 +1,16 @@
 //! The library on disk, with `store_open`: the only users of sled.
 //!
-//! One tree, so that one batch writes a document whole or not at all. Keys, with `\0` after the id:
+//! One tree, so that one batch writes documents whole or not at all. Keys, with `\0` after the id:
 //!
 //! | key | value |
 //! |---|---|
 //! | `m` | [`Meta`]: schema, embedder, dimension |
-//! | `s` | [`Totals`]: how many documents and passages there must be |
+//! | `s` | [`Totals`]: how many documents and passages there must be, and how much of the archive counts |
 //! | `d/<id>` | [`Record`]: the document's entry and the seal over all that follows |
 //! | `p/<id>\0<n>`, `v/...`, `t/...` | passage, vector (little-endian f32), terms in order |
 //! | `r/<id>\0<n>` | reference |
-//! | `b/<id>\0<n>` | the sections as JSON, in pieces: read only to show the document |
 //!
-//! All of it can be made again from the documents, so damage is never repaired: a damaged document is
+//! All of it can be made again from the archive, so damage is never repaired: a damaged document is
 //! left out and named, a damaged index is moved aside to `index.broken-N`. Values stay well under the
 //! 128 KiB from which sled leaks files. Postings are inverted in memory when the index is opened.
 
@@ -23,19 +22,17 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::archive::{Archive, Position, Staged};
 use super::{DocumentEntry, LibraryError};
-use crate::documents::{Passage, Reference, Section};
+use crate::documents::{Passage, Reference};
 use crate::durable;
 use crate::types::Digest;
 
 /// Layout of the store and of the terms in it.
-pub(super) const SCHEMA: u32 = 3000 + super::words::VERSION;
+pub(super) const SCHEMA: u32 = 4000 + super::words::VERSION;
 
 /// Kinds of a document's parts, in the order in which they are sealed.
-pub(super) const KINDS: [u8; 5] = [b'p', b'v', b't', b'r', b'b'];
-
-/// Size of a piece of the sections, in bytes.
-const PIECE_BYTES: usize = 48 * 1024;
+pub(super) const KINDS: [u8; 4] = [b'p', b'v', b't', b'r'];
 
 /// What vectors in a store must be comparable with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +58,7 @@ impl Meta {
 pub(super) struct Totals {
     pub documents: u64,
     pub passages: u64,
+    pub archive: Position,
 }
 
 /// A document as it is stored.
@@ -70,8 +68,6 @@ pub struct Stored {
     pub entry: DocumentEntry,
     /// Its footnotes.
     pub references: Vec<Reference>,
-    /// Its sections, to be written; they are not read back on opening: see [`Store::sections`].
-    pub sections: Vec<Section>,
     /// Its passages.
     pub passages: Vec<Passage>,
     /// Terms of each passage in order, with a space between.
@@ -85,8 +81,7 @@ pub(super) struct Record {
     pub entry: DocumentEntry,
     pub passages: u32,
     pub references: u32,
-    pub pieces: u32,
-    /// SHA-256 over the values of passages, vectors, terms, references and pieces, by kind and number.
+    /// SHA-256 over the values of passages, vectors, terms and references, by kind and number.
     pub seal: Digest,
 }
 
@@ -118,49 +113,41 @@ pub struct Store {
     pub(super) folder: PathBuf,
     pub(super) tree: sled::Db,
     pub(super) totals: Totals,
+    pub(super) archive: Archive,
 }
 
 impl Store {
-    /// Writes `document`, replacing an older one of its id; blocking; whole and durable when it returns.
+    /// Writes `documents`, each with its packed original unless the archive has that, in place of older ones
+    /// of their ids, of which no two are the same; blocking; whole and durable when it returns.
     ///
     /// # Errors
-    /// The disk fails; the store then holds the old document or the new one, whole.
-    pub fn put(&mut self, document: &Stored) -> Result<(), LibraryError> {
-        let mut batch = sled::Batch::default();
-        let before = self.remove_into(&mut batch, &document.entry.id)?;
-        let record = self.insert_into(&mut batch, document)?;
-        self.write(&mut batch, &record_key(&document.entry.id), &record)?;
-        let mut totals = self.totals;
-        if let Some(before) = before {
-            totals.documents = totals.documents.saturating_sub(1);
-            totals.passages = totals.passages.saturating_sub(before.into());
+    /// The disk fails; the store then holds the old documents or the new ones, whole.
+    pub fn put(&mut self, documents: &[(Stored, Option<Vec<u8>>)]) -> Result<(), LibraryError> {
+        if self.archive.is_wasteful() {
+            let staged = self.archive.compact()?;
+            self.commit(sled::Batch::default(), self.totals, staged)?;
         }
-        totals.documents += 1;
-        totals.passages += u64::from(record.passages);
-        self.commit(batch, totals)
-    }
-
-    /// Writes only the entry of a document whose passages stay as they are; blocking; durable.
-    ///
-    /// # Errors
-    /// The disk fails.
-    pub fn put_entry(&mut self, entry: &DocumentEntry) -> Result<(), LibraryError> {
-        let key = record_key(&entry.id);
-        let Some(value) = self
-            .tree
-            .get(&key)
-            .map_err(|error| self.failed("read", &error))?
-        else {
-            return Ok(());
-        };
-        let mut record: Record = self.decode(&value)?;
-        record.entry = entry.clone();
         let mut batch = sled::Batch::default();
-        self.write(&mut batch, &key, &record)?;
-        self.commit(batch, self.totals)
+        let mut totals = self.totals;
+        let mut originals = Vec::with_capacity(documents.len());
+        for (document, original) in documents {
+            let id = document.entry.id.as_str();
+            if let Some(before) = self.remove_into(&mut batch, id)? {
+                totals.documents = totals.documents.saturating_sub(1);
+                totals.passages = totals.passages.saturating_sub(before.into());
+            }
+            let record = self.insert_into(&mut batch, document)?;
+            self.write(&mut batch, &record_key(id), &record)?;
+            totals.documents += 1;
+            totals.passages += u64::from(record.passages);
+            originals.extend(original.as_deref().map(|body| (id, Some(body))));
+        }
+        let staged = self.archive.stage(&originals)?;
+        self.commit(batch, totals, staged)
     }
 
-    /// Writes the entry and the passages of a document whose words stay as they are; blocking; durable.
+    /// Writes the entry and the passages of a document whose words stay as they are, and its packed original
+    /// where that has changed; blocking; durable.
     ///
     /// # Errors
     /// The disk fails; the store then holds the old tags or the new ones, whole.
@@ -168,6 +155,7 @@ impl Store {
         &mut self,
         entry: &DocumentEntry,
         passages: &[Arc<Passage>],
+        original: Option<&[u8]>,
     ) -> Result<(), LibraryError> {
         let failed = |error: sled::Error| self.failed("read", &error);
         let key = record_key(&entry.id);
@@ -190,42 +178,39 @@ impl Store {
         record.entry = entry.clone();
         record.seal = Digest(seal.finalize().into());
         self.write(&mut batch, &key, &record)?;
-        self.commit(batch, self.totals)
+        let staged = match original {
+            Some(original) => self.archive.stage(&[(&entry.id, Some(original))])?,
+            None => self.archive.stage(&[])?,
+        };
+        self.commit(batch, self.totals, staged)
     }
 
-    /// The sections of the document `id`; none where there is no such document; blocking.
+    /// Removes the documents `ids`, as far as there are any; blocking; durable.
     ///
     /// # Errors
-    /// The disk fails, or they are damaged.
-    pub fn sections(&self, id: &str) -> Result<Vec<Section>, LibraryError> {
-        let mut bytes = Vec::new();
-        for item in self.tree.scan_prefix(part_prefix(b'b', id)) {
-            let (_, piece) = item.map_err(|error| self.failed("read", &error))?;
-            bytes.extend_from_slice(&piece);
-        }
-        match bytes.is_empty() {
-            true => Ok(Vec::new()),
-            false => self.decode(&bytes),
-        }
-    }
-
-    /// Removes the document `id`, if there is one; blocking; durable.
-    ///
-    /// # Errors
-    /// The disk fails; the document is then there, whole, or gone.
-    pub fn remove(&mut self, id: &str) -> Result<(), LibraryError> {
+    /// The disk fails; the documents are then there, whole, or gone.
+    pub fn remove(&mut self, ids: &[&str]) -> Result<(), LibraryError> {
         let mut batch = sled::Batch::default();
         let mut totals = self.totals;
-        if let Some(passages) = self.remove_into(&mut batch, id)? {
-            totals.documents = totals.documents.saturating_sub(1);
-            totals.passages = totals.passages.saturating_sub(passages.into());
+        for id in ids {
+            if let Some(passages) = self.remove_into(&mut batch, id)? {
+                totals.documents = totals.documents.saturating_sub(1);
+                totals.passages = totals.passages.saturating_sub(passages.into());
+            }
         }
-        self.commit(batch, totals)
+        let gone: Vec<(&str, Option<&[u8]>)> = ids.iter().map(|id| (*id, None)).collect();
+        let staged = self.archive.stage(&gone)?;
+        self.commit(batch, totals, staged)
     }
 
-    /// Size of the index on disk, bytes.
+    /// The documents as they were read.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// Size of index and archive on disk, bytes.
     pub fn bytes(&self) -> u64 {
-        self.tree.size_on_disk().unwrap_or(0)
+        self.tree.size_on_disk().unwrap_or(0) + self.archive.position().bytes
     }
 
     fn insert_into(
@@ -252,18 +237,11 @@ impl Store {
         for (number, reference) in document.references.iter().enumerate() {
             insert(b'r', number, self.encode(reference)?);
         }
-        let sections = self.encode(&document.sections)?;
-        let pieces = sections.chunks(PIECE_BYTES);
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let number_of_pieces = count(pieces.len());
-        for (number, piece) in pieces.enumerate() {
-            insert(b'b', number, piece.to_vec());
-        }
         Ok(Record {
             entry: document.entry.clone(),
             passages: count(document.passages.len()),
             references: count(document.references.len()),
-            pieces: number_of_pieces,
             seal: Digest(seal.finalize().into()),
         })
     }
@@ -289,8 +267,10 @@ impl Store {
     pub(super) fn commit(
         &mut self,
         mut batch: sled::Batch,
-        totals: Totals,
+        mut totals: Totals,
+        staged: Staged,
     ) -> Result<(), LibraryError> {
+        totals.archive = staged.position();
         self.write(&mut batch, b"s", &totals)?;
         self.tree
             .apply_batch(batch)
@@ -300,6 +280,7 @@ impl Store {
         durable::sync_file(&self.folder.join("db"))?;
         durable::sync_folder(&self.folder)?;
         self.totals = totals;
+        self.archive.settle(staged);
         Ok(())
     }
 

@@ -1,4 +1,6 @@
 //! Opening the store: everything is read and checked against its seals, damage is set aside.
+//!
+//! The archive is opened once the index has said how much of it counts.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,8 +12,10 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::LibraryError;
+use super::archive::Archive;
+use super::layout::{self, IndexName};
 use super::store::{
-    KINDS, Meta, Opened, Record, Recovery, SCHEMA, Store, Stored, Totals, part_prefix, store_error,
+    KINDS, Meta, Opened, Record, Recovery, Store, Stored, Totals, part_prefix, store_error,
 };
 use crate::durable::{self, FileError};
 use crate::types::Digest;
@@ -38,14 +42,14 @@ impl From<LibraryError> for Fault {
 }
 
 impl Store {
-    /// Opens `folder/index`, making it when missing; blocking, reads everything.
+    /// Opens the index and the archive in `folder`, making them when missing; blocking, reads everything.
     ///
     /// # Errors
     /// Another process has it, it is of another embedder or schema, or the disk fails. Damage is no
     /// error: see [`Opened`].
     pub fn open(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Opened, LibraryError> {
         durable::create_folder(folder)?;
-        let index = folder.join("index");
+        let index = IndexName::current(folder).path(folder);
         match open_guarded(folder, cache_bytes, meta) {
             Ok((store, documents, damaged)) => Ok(Opened {
                 store,
@@ -86,36 +90,85 @@ fn open_guarded(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Content,
 }
 
 fn open_unguarded(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Content, Fault> {
-    let index = folder.join("index");
-    let witness = folder.join("library.json");
+    let name = IndexName::current(folder);
+    let index = name.path(folder);
     let is_new = !index.exists();
     let tree = open_tree(&index, cache_bytes).map_err(|error| fault(&index, &error))?;
-    let mut store = Store {
-        folder: index.clone(),
-        tree,
-        totals: Totals::default(),
-    };
-    let found = store
-        .tree
-        .get(b"m")
-        .map_err(|error| fault(&index, &error))?;
-    match found {
+    let get = |key: &[u8]| tree.get(key).map_err(|error| fault(&index, &error));
+    match get(b"m")? {
         Some(bytes) => check_meta(folder, &bytes, meta)?,
-        None if !is_new && witness.exists() => {
+        None if !is_new && layout::exists(folder) => {
             return Err(Fault::Corrupt("its content is lost".into()));
         }
         None => {
-            let mut batch = sled::Batch::default();
-            store.write(&mut batch, b"m", meta)?;
-            store.commit(batch, Totals::default())?;
-            durable::sync_folder(folder).map_err(LibraryError::from)?;
-            let note = format!("{{\"schema\":{SCHEMA}}}\n");
-            durable::replace(&witness, note.as_bytes()).map_err(LibraryError::from)?;
+            let store = begin(folder, index, tree, meta)?;
+            name.switch(folder)?;
             return Ok((store, Vec::new(), Vec::new()));
         }
     }
+    let totals = get(b"s")?.and_then(|bytes| serde_json::from_slice::<Totals>(&bytes).ok());
+    let position = totals.map(|totals| totals.archive);
+    let mut store = Store {
+        archive: Archive::open(&folder.join("documents"), position)?,
+        folder: index,
+        tree,
+        totals: Totals::default(),
+    };
     let (documents, damaged) = read_all(&mut store, meta.dimension)?;
     Ok((store, documents, damaged))
+}
+
+/// An empty index in `tree`, beside whatever the archive in `folder` holds.
+fn begin(
+    folder: &Path,
+    index: PathBuf,
+    tree: sled::Db,
+    meta: &Meta,
+) -> Result<Store, LibraryError> {
+    let mut store = Store {
+        archive: Archive::open(&folder.join("documents"), None)?,
+        folder: index,
+        tree,
+        totals: Totals::default(),
+    };
+    store.describe(meta)?;
+    durable::sync_folder(folder)?;
+    Ok(store)
+}
+
+impl Store {
+    /// An empty store at `index`, which is made anew, over `archive`; blocking.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub(super) fn beside(
+        index: PathBuf,
+        cache_bytes: u64,
+        meta: &Meta,
+        archive: Archive,
+    ) -> Result<Store, LibraryError> {
+        if index.exists() {
+            std::fs::remove_dir_all(&index).map_err(FileError::at("remove", &index))?;
+        }
+        let tree = open_tree(&index, cache_bytes)
+            .map_err(|error| store_error(&index, "made", &error.to_string()))?;
+        let mut store = Store {
+            folder: index,
+            tree,
+            totals: Totals::default(),
+            archive,
+        };
+        store.describe(meta)?;
+        Ok(store)
+    }
+
+    /// Writes what its vectors are of.
+    fn describe(&mut self, meta: &Meta) -> Result<(), LibraryError> {
+        let mut batch = sled::Batch::default();
+        self.write(&mut batch, b"m", meta)?;
+        let staged = self.archive.stage(&[])?;
+        self.commit(batch, Totals::default(), staged)
+    }
 }
 
 /// Opens the tree, waiting a little for its lock: sled's own threads hold it shortly after a close.
@@ -208,7 +261,10 @@ impl Store {
 fn read_all(store: &mut Store, dimension: usize) -> Result<(Vec<Stored>, Vec<String>), Fault> {
     let mut documents = Vec::new();
     let (counted, damaged) = read_each(store, dimension, &mut |stored| documents.push(stored))?;
-    store.totals = counted;
+    store.totals = Totals {
+        archive: store.archive.position(),
+        ..counted
+    };
     check_totals(store, counted, damaged.is_empty())?;
     Ok((documents, damaged))
 }
@@ -260,7 +316,8 @@ fn check_totals(store: &Store, counted: Totals, all_whole: bool) -> Result<(), F
         .map_err(|error| fault(&store.folder, &error))?
         .and_then(|bytes| serde_json::from_slice::<Totals>(&bytes).ok())
         .unwrap_or_default();
-    if all_whole && found != counted {
+    let is_as_counted = (found.documents, found.passages) == (counted.documents, counted.passages);
+    if all_whole && !is_as_counted {
         return Err(Fault::Corrupt(format!(
             "it should hold {} documents with {} passages and holds {} with {}",
             found.documents, found.passages, counted.documents, counted.passages
@@ -271,7 +328,7 @@ fn check_totals(store: &Store, counted: Totals, all_whole: bool) -> Result<(), F
 
 /// The document that `record` seals; `None` when any part is missing, superfluous or altered.
 fn assemble(record: Record, parts: &[Parts; KINDS.len()], dimension: usize) -> Option<Stored> {
-    let [passages, vectors, terms, references, pieces] = parts;
+    let [passages, vectors, terms, references] = parts;
     let is_run = |parts: &Parts, length: u32| {
         parts.len() == length as usize && parts.keys().copied().eq(0..length)
     };
@@ -279,7 +336,6 @@ fn assemble(record: Record, parts: &[Parts; KINDS.len()], dimension: usize) -> O
         .into_iter()
         .all(|parts| is_run(parts, record.passages))
         || !is_run(references, record.references)
-        || !is_run(pieces, record.pieces)
     {
         return None;
     }
@@ -298,7 +354,6 @@ fn assemble(record: Record, parts: &[Parts; KINDS.len()], dimension: usize) -> O
     Some(Stored {
         entry: record.entry,
         references: decode_all(references)?,
-        sections: Vec::new(),
         passages: decode_all(passages)?,
         terms: decode_all(terms)?,
         vectors: Array2::from_shape_vec((passages.len(), dimension), floats).ok()?,
@@ -313,7 +368,7 @@ fn decode_all<T: DeserializeOwned>(parts: &Parts) -> Option<Vec<T>> {
 }
 
 /// Renames `index` to the first free `index.broken-N`; the last of them gives way when all are taken.
-fn move_aside(folder: &Path, index: &Path) -> Result<PathBuf, LibraryError> {
+pub(super) fn move_aside(folder: &Path, index: &Path) -> Result<PathBuf, LibraryError> {
     let name = |number| folder.join(format!("index.broken-{number}"));
     let free = (1..=MAX_BROKEN).map(name).find(|path| !path.exists());
     let target = match free {

@@ -17,21 +17,12 @@ impl Library {
         let Some(known) = writer.documents.get(id) else {
             return Ok(None);
         };
-        let sections = writer.store.sections(id)?;
-        let entry = &known.entry;
+        let Some(original) = writer.store.archive().read(id)? else {
+            return Err(LibraryError::Original { id: id.to_owned() });
+        };
         Ok(Some(Document {
-            id: entry.id.clone(),
-            title: entry.title.clone(),
-            authors: entry.authors.clone(),
-            tags: entry.tags.clone(),
-            date: entry.date.clone(),
-            source: entry.source.clone(),
-            licence: entry.licence.clone(),
-            language: entry.language.clone(),
-            pages: entry.pages,
-            sections,
-            references: known.references.clone(),
-            digest: entry.digest,
+            tags: known.entry.tags.clone(),
+            ..original.document
         }))
     }
 
@@ -44,15 +35,16 @@ impl Library {
     /// and searched by when it returns. Later ingests of the document keep it.
     ///
     /// # Errors
-    /// The disk fails; the tags then hold as they did, or as they were set.
+    /// A rebuild is under way, or the disk fails; the tags then hold as they did, or as they were set.
     pub fn correct(&self, id: &str, correction: Correction) -> Result<Option<Tags>, LibraryError> {
+        let _turn = self.turn()?;
         let tags = {
             let mut writer = self.writer();
             let Some(known) = writer.documents.get(id).cloned() else {
                 return Ok(None);
             };
             writer.corrections.set(id, correction)?;
-            writer.retag(&known, known.entry.found.clone(), None)?;
+            writer.retag(&known, known.entry.found.clone(), None, None)?;
             let known = writer.documents.get(id);
             known.map(|known| known.entry.tags.clone())
         };
@@ -62,12 +54,14 @@ impl Library {
 }
 
 impl Writer {
-    /// Gives the document `known` the tags `found`, corrected, and the file `file` if there is one.
+    /// Gives the document `known` the tags `found`, corrected, the file `file` if there is one, and the packed
+    /// original that says so where it has changed.
     pub(super) fn retag(
         &mut self,
         known: &Arc<Indexed>,
         found: Tags,
         file: Option<&Path>,
+        original: Option<&[u8]>,
     ) -> Result<(), LibraryError> {
         let mut tagged = Indexed::clone(known);
         let tags = found.corrected(&self.corrections.of(&known.entry.id));
@@ -79,7 +73,8 @@ impl Writer {
         if let Some(file) = file {
             tagged.entry.file = Some(file.to_owned());
         }
-        self.store.retag(&tagged.entry, &tagged.passages)?;
+        self.store
+            .retag(&tagged.entry, &tagged.passages, original)?;
         let id = known.entry.id.clone();
         self.documents.insert(id, Arc::new(tagged));
         Ok(())
@@ -98,7 +93,7 @@ impl Writer {
             .cloned()
             .collect();
         for known in stale {
-            self.retag(&known, known.entry.found.clone(), None)?;
+            self.retag(&known, known.entry.found.clone(), None, None)?;
         }
         Ok(())
     }

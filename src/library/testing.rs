@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ndarray::Array2;
 
@@ -17,6 +17,7 @@ use crate::types::Digest;
 pub(crate) struct HashingEmbedder {
     name: &'static str,
     broken: AtomicBool,
+    embedded: AtomicUsize,
 }
 
 impl HashingEmbedder {
@@ -25,7 +26,13 @@ impl HashingEmbedder {
         Arc::new(HashingEmbedder {
             name,
             broken: AtomicBool::new(false),
+            embedded: AtomicUsize::new(0),
         })
+    }
+
+    /// Texts embedded so far.
+    pub(crate) fn embedded(&self) -> usize {
+        self.embedded.load(Ordering::SeqCst)
     }
 
     /// Lets every call fail from now on, or work again.
@@ -57,6 +64,7 @@ impl Embedder for HashingEmbedder {
         if self.broken.load(Ordering::SeqCst) {
             return Err(ModelError::Run("broken for a test".into()));
         }
+        self.embedded.fetch_add(texts.len(), Ordering::SeqCst);
         let mut vectors = Array2::<f32>::zeros((texts.len(), self.dimension()));
         for (text, mut vector) in texts.iter().zip(vectors.outer_iter_mut()) {
             // So that a text without words has a direction too.

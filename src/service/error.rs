@@ -66,6 +66,7 @@ impl ServiceError {
             ServiceError::Invalid(_) => FaultCode::Invalid,
             ServiceError::Missing(_) => FaultCode::Missing,
             ServiceError::StateInUse { .. }
+            | ServiceError::Library(LibraryError::Busy { .. })
             | ServiceError::Control(ControlError::Running { .. }) => FaultCode::Busy,
             ServiceError::Operator { .. }
             | ServiceError::Edition(EditionError::Manifest { .. })
@@ -99,7 +100,9 @@ impl From<LibraryError> for ServiceError {
     fn from(error: LibraryError) -> Self {
         match error {
             LibraryError::Locked { path } => ServiceError::StateInUse { path },
-            LibraryError::NoSuchPath { .. } => ServiceError::Missing(error.to_string()),
+            LibraryError::NoSuchPath { .. } | LibraryError::Original { .. } => {
+                ServiceError::Missing(error.to_string())
+            }
             other => ServiceError::Library(other),
         }
     }

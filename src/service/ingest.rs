@@ -31,13 +31,7 @@ impl Rooms {
             });
             ControlFlow::Continue(())
         })?;
-        if self.serial() == 0 {
-            let change = zero::Change {
-                golden: Some(self.choose_golden(&library)?),
-                ..zero::Change::default()
-            };
-            zero::ensure(self.state(), change)?;
-        }
+        self.renew_golden(&library)?;
         let problem = |failure: IngestFailure| {
             let (path, reason) = (failure.path.display().to_string(), failure.reason);
             if reason.contains(&path) {
@@ -54,6 +48,18 @@ impl Rooms {
             passages: report.passages,
             problems: report.failed.into_iter().map(problem).collect(),
         })
+    }
+
+    /// Lets edition 0 ask golden questions of what the library holds now.
+    pub(super) fn renew_golden(&self, library: &Library) -> Result<(), ServiceError> {
+        if self.serial() == 0 {
+            let change = zero::Change {
+                golden: Some(self.choose_golden(library)?),
+                ..zero::Change::default()
+            };
+            zero::ensure(self.state(), change)?;
+        }
+        Ok(())
     }
 
     /// Questions made of headings, as far as the search finds their document: a heading that is found

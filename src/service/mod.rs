@@ -7,6 +7,7 @@ mod golden;
 mod health;
 mod ingest;
 mod intake;
+mod keeping;
 mod link;
 pub mod logging;
 mod models;
@@ -23,6 +24,7 @@ mod tagging;
 mod worker;
 
 pub use error::ServiceError;
+pub use keeping::BackupPiece;
 pub use models::{adopt_adapter, adopt_model};
 pub use reports::{
     BoxReport, DocumentLine, EditionReport, IngestReport, LibraryStats, PassageLine, SearchHit,

@@ -18,19 +18,23 @@ use super::tagging;
 use super::worker::{Answering, Job};
 use crate::answer::{self, Answerer, AnswererParts};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, LibraryConfig, SearchConfig};
 use crate::control::{LibraryOp, Progress, Request, SearchQuery};
 use crate::documents::{self, Passage};
 use crate::edition::{Edition, Golden, Manifest};
 use crate::field::BoxState;
-use crate::library::{self, DocumentEntry, Library, Query};
-use crate::model::SentenceEmbedder;
+use crate::library::{self, DocumentEntry, Library, LibraryError, Query};
+use crate::model::{Embedder, SentenceEmbedder};
 use crate::types::{Answer, Ask, AskLimits, Status};
 
 /// Passages of a search that names no number.
 const DEFAULT_HITS: usize = 3;
 /// Most passages of one search.
 const MOST_HITS: usize = 1_000;
+
+/// How a library is opened.
+type OpenLibrary =
+    fn(&Path, &LibraryConfig, &SearchConfig, Arc<dyn Embedder>) -> Result<Library, LibraryError>;
 
 /// The rooms of one state folder, opened by this process; models and library when first needed.
 pub struct Rooms {
@@ -100,6 +104,15 @@ impl Rooms {
     /// # Errors
     /// Another process has it open, or embedder or disk fail.
     pub fn library(&self) -> Result<Arc<Library>, ServiceError> {
+        self.opened(Library::open)
+    }
+
+    /// As [`Rooms::library`], also where its index is of another embedder or version: that is set aside.
+    pub(super) fn library_anew(&self) -> Result<Arc<Library>, ServiceError> {
+        self.opened(Library::open_anew)
+    }
+
+    fn opened(&self, open: OpenLibrary) -> Result<Arc<Library>, ServiceError> {
         // sled would find its own folder locked.
         let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(library) = self.library.get() {
@@ -107,15 +120,15 @@ impl Rooms {
         }
         let embedder: Arc<SentenceEmbedder> = self.models.embedder()?;
         let (library, search) = (&self.config.library, &self.config.search);
-        let library = Library::open(&self.edition.folder, library, search, embedder)?;
+        let library = open(&self.edition.folder, library, search, embedder)?;
         if let Some(recovery) = library.recovery() {
             tracing::error!(
                 moved_to = %recovery.moved_to.display(), reason = recovery.reason,
-                "the library was damaged: ingest the documents again"
+                "the library was damaged: the daemon makes it again at its start, and `almanac library rebuild` does"
             );
         }
         for document in library.damaged() {
-            tracing::error!(document, "a document was damaged: ingest it again");
+            tracing::error!(document, "a document was damaged in the index");
         }
         Ok(Arc::clone(self.library.get_or_init(|| Arc::new(library))))
     }
@@ -162,7 +175,7 @@ impl Rooms {
             Request::Ask { ask } => to_value(&self.ask(ask, on_progress)?),
             Request::Search { query } => to_value(&self.search(query)?),
             Request::Ingest { paths, sync } => to_value(&self.ingest(paths, *sync, on_progress)?),
-            Request::Library { what } => self.look(what),
+            Request::Library { what } => self.look(what, on_progress),
             Request::Status => to_value(&self.report()?),
             Request::Edition => to_value(&self.editions()?),
         }
@@ -250,8 +263,11 @@ impl Rooms {
         })
     }
 
-    fn look(&self, what: &LibraryOp) -> Result<Value, ServiceError> {
-        let library = self.library()?;
+    fn look(
+        &self,
+        what: &LibraryOp,
+        on_progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Value, ServiceError> {
         let missing = |id: &str| {
             ServiceError::Missing(format!(
                 "no document {id:?} in the library; `almanac library list` shows their ids"
@@ -265,10 +281,11 @@ impl Rooms {
                     place: entry.place.to_string(),
                     passages: entry.passages,
                 };
-                let lines = library.documents().into_iter().map(line);
+                let lines = self.library()?.documents().into_iter().map(line);
                 to_value(&lines.collect::<Vec<_>>())
             }
             LibraryOp::Show(id) => {
+                let library = self.library()?;
                 library.document(id).ok_or_else(|| missing(id))?;
                 let line = |passage: &Arc<Passage>| PassageLine {
                     section: passage.section().to_owned(),
@@ -278,20 +295,24 @@ impl Rooms {
                 to_value(&library.passages(id).iter().map(line).collect::<Vec<_>>())
             }
             LibraryOp::Tree(id) => {
-                let document = library.tree(id)?.ok_or_else(|| missing(id))?;
+                let document = self.library()?.tree(id)?.ok_or_else(|| missing(id))?;
                 Ok(documents::to_json(&document))
             }
             LibraryOp::Tags { document, change } => to_value(&tagging::tags(
-                &library,
+                &*self.library()?,
                 document.as_deref(),
                 change.as_ref(),
             )?),
-            LibraryOp::Remove(id) => match library.remove(id)? {
+            LibraryOp::Remove(id) => match self.library()?.remove(id)? {
                 true => to_value(&serde_json::json!({ "removed": id })),
                 false => Err(missing(id)),
             },
             LibraryOp::Stats => to_value(&self.stats()?),
-            LibraryOp::Check => to_value(&library.check()?),
+            LibraryOp::Check => to_value(&self.library()?.check()?),
+            LibraryOp::Rebuild => self.rebuild(on_progress),
+            LibraryOp::Backup { offset } => self.back_up(*offset),
+            LibraryOp::Upload { offset, bytes } => self.upload(*offset, bytes),
+            LibraryOp::Restore { sha256 } => self.restore(*sha256, on_progress),
         }
     }
 
@@ -318,7 +339,7 @@ impl Rooms {
     /// # Errors
     /// The library is there and cannot be opened.
     pub fn report(&self) -> Result<BoxReport, ServiceError> {
-        let stats = if self.edition.index().is_dir() {
+        let stats = if Library::is_in(&self.edition.folder) {
             self.stats()?
         } else {
             LibraryStats::default()
@@ -339,7 +360,7 @@ impl Rooms {
     }
 }
 
-fn to_value(result: &impl serde::Serialize) -> Result<Value, ServiceError> {
+pub(super) fn to_value(result: &impl serde::Serialize) -> Result<Value, ServiceError> {
     serde_json::to_value(result)
         .map_err(|error| ServiceError::Machine(format!("a result cannot be written: {error}")))
 }

@@ -17,7 +17,7 @@ use super::systemd::{Systemd, Watchdog, watchdog_interval};
 use super::worker::{EVENTS, Event, Worker};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::control::{Call, Fault, FaultCode, Reply, Request, Server};
+use crate::control::{Call, Fault, FaultCode, LibraryOp, Reply, Request, Server};
 use crate::durable;
 use crate::field::{BoxReport, FieldEvent};
 use crate::journal::{Journal, JournalError, JournalLimits};
@@ -59,6 +59,9 @@ fn machine(action: &'static str) -> impl FnOnce(std::io::Error) -> ServiceError 
     move |error| ServiceError::Machine(format!("cannot {action}: {error}"))
 }
 
+/// How long one group of documents of a damaged library may take while starting.
+const REBUILT_PACE: Duration = Duration::from_secs(120);
+
 /// The running daemon.
 struct Daemon {
     desk: Desk,
@@ -89,7 +92,11 @@ impl Daemon {
         systemd.status("opening the library");
         let rooms = Arc::new(Rooms::open(config)?);
         rooms.check()?;
-        rooms.library()?;
+        rooms.complete(&mut |progress| {
+            let (done, total) = (progress.done, progress.total);
+            let status = format!("making a damaged library again: {done} of {total} documents");
+            systemd.starting(&status, REBUILT_PACE);
+        })?;
         let journal = Arc::new(open_journal(config, &clock)?);
         let (post, outgoing) = Post::new();
         let (notes, heard) = mpsc::channel(ERRANDS);
@@ -264,10 +271,12 @@ impl Daemon {
     /// What does not need the language model runs beside it, on a thread of its own.
     fn on_side_call(&mut self, request: Request, replies: mpsc::Sender<Reply>) {
         let permit = match &request {
-            Request::Ingest { .. } => match Arc::clone(&self.ingesting).try_acquire_owned() {
+            request if changes_much(request) => match Arc::clone(&self.ingesting)
+                .try_acquire_owned()
+            {
                 Ok(permit) => Some(permit),
                 Err(_) => {
-                    let fault = Fault::new(FaultCode::Busy, "another ingest is running");
+                    let fault = Fault::new(FaultCode::Busy, "another ingest or rebuild is running");
                     let _ = replies.try_send(Reply::Error(fault));
                     return;
                 }
@@ -351,5 +360,17 @@ fn journal_error(error: JournalError) -> ServiceError {
     match error {
         JournalError::Locked { path } => ServiceError::StateInUse { path },
         other => ServiceError::Machine(other.to_string()),
+    }
+}
+
+/// Whether only one such request may run at a time.
+fn changes_much(request: &Request) -> bool {
+    match request {
+        Request::Ingest { .. } => true,
+        Request::Library { what } => matches!(
+            what,
+            LibraryOp::Rebuild | LibraryOp::Upload { .. } | LibraryOp::Restore { .. }
+        ),
+        _ => false,
     }
 }

@@ -40,6 +40,15 @@ impl Systemd {
         self.tell(&[(daemon::STATE_STATUS, status)]);
     }
 
+    /// Sets the line that `systemctl status` shows, and asks for `more` time to start.
+    pub fn starting(&self, status: &str, more: Duration) {
+        let micros = more.as_micros().to_string();
+        self.tell(&[
+            (daemon::STATE_STATUS, status),
+            ("EXTEND_TIMEOUT_USEC", &micros),
+        ]);
+    }
+
     /// Says that the daemon is on its way down.
     pub fn stopping(&self, status: &str) {
         self.tell(&[

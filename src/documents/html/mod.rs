@@ -1,128 +1,23 @@
 //! HTML pages: what a reader came for, without what every page of a site has.
 
+mod kinds;
+mod lists;
 mod meta;
+mod tables;
+mod text;
 mod tree;
 
 use std::collections::HashSet;
 
-use super::grid::{self, Cell, Row};
+use super::grid;
 use super::outline::Outline;
 use super::reader::{Content, Source};
 use super::{Body, DocumentError, DocumentReader, Reference, one_line};
+use kinds::{BLOCKS, REFERENCES, has_blocks, is_mark, is_silent, own_parts};
+use lists::Items;
+use tables::{is_data, row};
+use text::{raise, text_of};
 use tree::{Child, Element, Tree};
-
-/// Elements that are no part of the text.
-const SILENT: &[&str] = &[
-    "aside",
-    "audio",
-    "button",
-    "canvas",
-    "datalist",
-    "dialog",
-    "embed",
-    "footer",
-    "form",
-    "head",
-    "iframe",
-    "img",
-    "input",
-    "link",
-    "math-field",
-    "menu",
-    "meta",
-    "nav",
-    "noscript",
-    "object",
-    "script",
-    "select",
-    "source",
-    "style",
-    "svg",
-    "template",
-    "textarea",
-    "title",
-    "track",
-    "video",
-];
-
-/// Roles and class names of what surrounds the text on every page of a site.
-const SURROUNDINGS: &[&str] = &[
-    "navigation",
-    "banner",
-    "contentinfo",
-    "search",
-    "complementary",
-    "menu",
-    "menubar",
-    "toolbar",
-    "breadcrumb",
-    "breadcrumbs",
-    "navbar",
-    "sidebar",
-    "cookie-banner",
-    "share-buttons",
-    "skip-link",
-    "site-header",
-    "site-footer",
-    "mw-editsection",
-    "noprint",
-];
-
-/// Roles and class names of lists of sources.
-const REFERENCES: &[&str] = &[
-    "references",
-    "reflist",
-    "bibliography",
-    "footnotes",
-    "endnotes",
-    "doc-endnotes",
-    "doc-bibliography",
-    "doc-footnote",
-];
-
-/// Elements that stand for themselves.
-const BLOCKS: &[&str] = &[
-    "address",
-    "article",
-    "blockquote",
-    "body",
-    "caption",
-    "center",
-    "dd",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hgroup",
-    "hr",
-    "html",
-    "legend",
-    "li",
-    "main",
-    "ol",
-    "p",
-    "pre",
-    "section",
-    "summary",
-    "table",
-    "tbody",
-    "td",
-    "tfoot",
-    "th",
-    "thead",
-    "tr",
-    "ul",
-];
 
 /// Reads `.html` and `.htm` files.
 ///
@@ -179,78 +74,6 @@ fn main_part(tree: &Tree) -> usize {
         [only] => *only,
         _ => 0,
     }
-}
-
-/// All text in the element `index`.
-fn text_of(tree: &Tree, index: usize) -> String {
-    let mut out = String::new();
-    add_text(tree, index, &mut out);
-    out
-}
-
-fn add_text(tree: &Tree, index: usize, out: &mut String) {
-    for child in &tree.element(index).children {
-        match child {
-            Child::Text(text) => out.push_str(text),
-            Child::Element(inner) => {
-                let element = tree.element(*inner);
-                if is_silent(element) || is_mark(tree, *inner) {
-                    continue;
-                }
-                let parts = element.name == "br" || BLOCKS.contains(&element.name.as_str());
-                if parts {
-                    out.push(' ');
-                }
-                raise(tree, element, *inner, out);
-                if parts {
-                    out.push(' ');
-                }
-            }
-        }
-    }
-}
-
-/// Adds the text of an inline element; `10<sup>3</sup>` must not become 103.
-fn raise(tree: &Tree, element: &Element, index: usize, out: &mut String) {
-    let start = out.len();
-    let after_digit = out.ends_with(|c: char| c.is_ascii_digit());
-    add_text(tree, index, out);
-    let is_number = |text: &str| {
-        text.contains(|c: char| c.is_ascii_digit())
-            && text
-                .chars()
-                .all(|c| c.is_ascii_digit() || "-−–+.".contains(c))
-    };
-    if element.name == "sup" && after_digit && is_number(&out[start..]) {
-        out.insert(start, '^');
-    }
-}
-
-fn is_silent(element: &Element) -> bool {
-    let is_hidden =
-        element.attribute("hidden").is_some() || element.attribute("aria-hidden") == Some("true");
-    SILENT.contains(&element.name.as_str())
-        || is_hidden
-        || element.has("role", SURROUNDINGS)
-        || element.has("class", SURROUNDINGS)
-}
-
-/// Whether the element is a mark that points to a note: a raised link within the page, in brackets or not.
-fn is_mark(tree: &Tree, index: usize) -> bool {
-    let element = tree.element(index);
-    if element.has("role", &["doc-noteref"]) {
-        return true;
-    }
-    if element.name != "sup" {
-        return false;
-    }
-    tree.below(index).into_iter().any(|inner| {
-        let link = tree.element(inner);
-        link.name == "a"
-            && link
-                .attribute("href")
-                .is_some_and(|href| href.starts_with('#'))
-    })
 }
 
 struct Writer<'a> {
@@ -397,117 +220,6 @@ impl Writer<'_> {
                 });
             }
         }
-    }
-}
-
-/// The items of a list and of those in it, and the tables and figures that stand in them.
-#[derive(Default)]
-struct Items {
-    items: Vec<String>,
-    others: Vec<usize>,
-}
-
-impl Items {
-    fn collect(&mut self, tree: &Tree, list: usize) {
-        let mut term: Option<String> = None;
-        for part in own_parts(tree, list) {
-            let mut text = String::new();
-            let name = tree.element(part).name.as_str();
-            if matches!(name, "ul" | "ol" | "dl") {
-                self.collect(tree, part);
-                continue;
-            }
-            let place = self.items.len();
-            self.item(tree, part, &mut text);
-            match (name, term.take()) {
-                ("dt", _) => term = Some(one_line(&text)),
-                (_, Some(term)) => self.items.insert(place, format!("{term}: {text}")),
-                (_, None) => self.items.insert(place, text),
-            }
-        }
-        self.items.extend(term);
-    }
-
-    /// Adds the item's own words to `text`; its lists become items after it.
-    fn item(&mut self, tree: &Tree, index: usize, text: &mut String) {
-        for child in &tree.element(index).children {
-            let inner = match child {
-                Child::Text(own) => {
-                    text.push_str(own);
-                    continue;
-                }
-                Child::Element(inner) => *inner,
-            };
-            let element = tree.element(inner);
-            if is_silent(element) || is_mark(tree, inner) {
-                continue;
-            }
-            match element.name.as_str() {
-                "ul" | "ol" | "dl" => self.collect(tree, inner),
-                "table" | "figure" => self.others.push(inner),
-                name if BLOCKS.contains(&name) || name == "br" => {
-                    text.push(' ');
-                    self.item(tree, inner, text);
-                    text.push(' ');
-                }
-                _ if has_blocks(tree, inner) => self.item(tree, inner, text),
-                _ => raise(tree, element, inner, text),
-            }
-        }
-    }
-}
-
-/// The elements right in `index`; groups of terms in a list of definitions are taken apart.
-fn own_parts(tree: &Tree, index: usize) -> Vec<usize> {
-    let mut parts = Vec::new();
-    for child in &tree.element(index).children {
-        if let Child::Element(inner) = child {
-            let is_group = tree.element(index).name == "dl" && tree.element(*inner).name == "div";
-            match is_group {
-                true => parts.extend(own_parts(tree, *inner)),
-                false => parts.push(*inner),
-            }
-        }
-    }
-    parts.retain(|part| !is_silent(tree.element(*part)));
-    parts
-}
-
-/// Whether a table holds data: one with headings, tables or a single cell a row is there for the layout.
-fn is_data(tree: &Tree, index: usize) -> bool {
-    let inner = tree.below(index);
-    let named = |names: &[&str]| {
-        let own = inner.iter().map(|inner| tree.element(*inner).name.as_str());
-        own.filter(|name| names.contains(name)).count()
-    };
-    let rows = named(&["tr"]);
-    named(&["table", "h1", "h2", "h3"]) == 0 && rows > 0 && named(&["td", "th"]) > rows
-}
-
-fn has_blocks(tree: &Tree, index: usize) -> bool {
-    let inner = tree.below(index).into_iter();
-    inner
-        .map(|inner| tree.element(inner).name.as_str())
-        .any(|name| BLOCKS.contains(&name))
-}
-
-fn row(tree: &Tree, index: usize, in_head: bool) -> Row {
-    let cells = own_parts(tree, index).into_iter();
-    let cells = cells.filter(|cell| matches!(tree.element(*cell).name.as_str(), "td" | "th"));
-    let span = |cell: usize, name| {
-        let text = tree.element(cell).attribute(name);
-        text.and_then(|text| text.parse().ok()).unwrap_or(1)
-    };
-    Row {
-        cells: cells
-            .map(|cell| Cell {
-                text: text_of(tree, cell),
-                columns: span(cell, "colspan"),
-                rows: span(cell, "rowspan"),
-                is_header: tree.element(cell).name == "th",
-            })
-            .collect(),
-        in_head,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `content` runs a page's drawing operations and notes glyphs and rules; `lines` makes words and
 //! lines of them; `columns` and `furniture` find the order of reading and what repeats on each page;
-//! `tables`, `captions`, `headings`, `lists` and `flow` tell what a line is; `structure` nests the
+//! `tables`, `captions`, `headings`, `lists`, `labels` and `flow` tell what a line is; `structure` nests the
 //! sections. All but `content` are pure functions over places and words.
 
 mod body;
@@ -17,12 +17,14 @@ mod furniture;
 mod guard;
 mod headings;
 mod join;
+mod labels;
 mod lines;
 mod lists;
 mod page;
 mod read;
 mod references;
 mod structure;
+mod table_cells;
 mod tables;
 mod text;
 

@@ -1,5 +1,6 @@
 //! Pieces to sections, on pieces made by hand.
 
+use super::super::body::quarter;
 use super::*;
 
 fn usual() -> Usual {
