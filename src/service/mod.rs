@@ -2,6 +2,7 @@
 
 mod answering;
 mod desk;
+mod editions;
 mod error;
 mod golden;
 mod health;
@@ -20,8 +21,10 @@ mod shutdown;
 mod status;
 mod systemd;
 mod tagging;
+mod trial;
 mod worker;
 
+pub use editions::{Again, Editions, host, trusted_keys};
 pub use error::ServiceError;
 pub use models::{adopt_adapter, adopt_model};
 pub use reports::{
@@ -30,3 +33,4 @@ pub use reports::{
 };
 pub use rooms::Rooms;
 pub use run::serve;
+pub use trial::{Asked, ask as probe};
