@@ -262,7 +262,7 @@ fn an_install_that_is_killed_again_and_again_ends_in_one_whole_edition() {
         let pause = Duration::from_millis(150 + kill * 7_000 / kills);
         let end = std::time::Instant::now() + pause;
         while std::time::Instant::now() < end && child.try_wait().expect("a child").is_none() {
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         let _ = child.kill();
         let _ = child.wait();

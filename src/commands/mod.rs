@@ -127,7 +127,7 @@ fn again(cli: &Cli) -> Again {
         }
     }
     Again {
-        // An upgrade may have replaced the file of the running program: then its name on the path.
+        // Without /proc, what its name on the path leads to.
         program: std::env::current_exe().unwrap_or_else(|_| "almanac".into()),
         arguments,
     }

@@ -558,3 +558,44 @@ fn a_content_that_rots_on_the_box_is_found_before_the_trial() {
     this.install(&farm, &second).expect("fetched anew");
     this.assert_whole("mended");
 }
+
+#[test]
+fn two_thousand_mangled_manifests_are_errors_or_whole_and_never_a_panic() {
+    let farm = Farm::new();
+    let good = farm.offer(1, PLAN).manifest;
+    let mut seed = 3_usize;
+    let mut random = |below: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let pieces: [&[u8]; 8] = [
+        b"[[file]]\n",
+        b"\"",
+        b"= -9223372036854775809\n",
+        b"nan",
+        b"\xff\xfe",
+        b"[keys]\n",
+        b"../",
+        b"\n",
+    ];
+    let mut whole = 0;
+    for _ in 0..2_000 {
+        let mut mangled = good.clone();
+        for _ in 0..=random(3) {
+            let at = random(mangled.len());
+            match random(3) {
+                0 => mangled[at] = (random(256)) as u8,
+                1 => mangled.truncate(at.max(1)),
+                _ => {
+                    let piece = pieces[random(pieces.len())];
+                    mangled.splice(at..at, piece.iter().copied());
+                }
+            }
+        }
+        let parsed = Manifest::parse(&mangled);
+        whole += usize::from(parsed.is_ok_and(|manifest| manifest.check_complete().is_ok()));
+    }
+    assert!(whole < 2_000);
+}

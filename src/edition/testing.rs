@@ -23,6 +23,16 @@ budgets = { answer_ms = 2000, memory_mib = 300, trial_s = 60 }
 golden = [{ question = "How deep?", facts = ["2 inches"] }]
 "#;
 
+/// In memory where there is such a place: these tests sync thousands of times, and cut by themselves.
+fn fast_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.expect("a temporary folder")
+}
+
 /// The offline side: models, documents, keys, and what is built of them.
 pub struct Farm {
     folder: tempfile::TempDir,
@@ -34,7 +44,7 @@ impl Farm {
     pub fn new() -> Self {
         let (public, secret) = generate(Password::None).expect("random numbers");
         let this = Farm {
-            folder: tempfile::tempdir().expect("a temporary folder"),
+            folder: fast_folder(),
             key: PublicKey::parse(&public).expect("our own"),
             secret,
         };
@@ -158,7 +168,7 @@ pub struct TestBox {
 
 impl TestBox {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = fast_folder();
         let change = zero::Change {
             golden: Some(vec![Golden {
                 question: "What?".into(),

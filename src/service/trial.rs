@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -163,11 +163,13 @@ impl<'a> Watch<'a> {
                     longest.as_secs()
                 ));
             }
-            match self.child.try_wait() {
-                // Lines that it said before its end may still be on their way.
-                Ok(Some(status)) if line.is_err() => return self.ended(status),
-                Ok(_) => {}
-                Err(error) => return Verdict::Crashed(format!("cannot be watched: {error}")),
+            // Not before: lines that it said before its end may still be on their way.
+            if line == Err(RecvTimeoutError::Disconnected) {
+                match self.child.try_wait() {
+                    Ok(Some(status)) => return self.ended(status),
+                    Ok(None) => std::thread::sleep(LOOK),
+                    Err(error) => return Verdict::Crashed(format!("cannot be watched: {error}")),
+                }
             }
         }
     }
