@@ -43,7 +43,7 @@ pub use manifest::{
 };
 pub use offer::{Accepted, Host, Offer, Terms, examine};
 pub use record::{Record, Run};
-pub use signature::{Password, PublicKey, Signed, generate, sign, verify};
+pub use signature::{Password, PublicKey, Signed, generate, sign};
 
 use std::path::{Path, PathBuf};
 

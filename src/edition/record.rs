@@ -198,7 +198,8 @@ mod tests {
             add: vec![new.to_string()],
             retire: vec![old.to_string()],
         });
-        assert_eq!(record.trusted(std::slice::from_ref(&old)), [new.clone()]);
+        let one = std::slice::from_ref;
+        assert_eq!(record.trusted(one(&old)), one(&new));
         record.change_keys(&KeyChanges {
             add: vec![old.to_string()],
             retire: Vec::new(),

@@ -102,7 +102,7 @@ pub fn watch(again: &Again, manifest: &Manifest) -> Verdict {
         .spawn();
     match child {
         Err(error) => Verdict::Crashed(format!("no process for the trial: {error}")),
-        Ok(child) => Watch::of(child, manifest).to_its_end(),
+        Ok(child) => Watch::of(child, manifest).until_its_end(),
     }
 }
 
@@ -136,7 +136,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn to_its_end(mut self) -> Verdict {
+    fn until_its_end(mut self) -> Verdict {
         let verdict = self.follow();
         // Whatever it was: nothing of the trial stays, and its library is free again.
         let _ = self.child.kill();

@@ -158,10 +158,9 @@ fn alone(context: &Context) -> anyhow::Result<()> {
 }
 
 fn show(meter: &mut Meter, told: &Told) {
-    let (done, total) = told.bytes.unwrap_or_default();
-    meter.show(&Progress {
-        text: format!("edition {}: {}", told.serial, told.phase),
-        done,
-        total,
-    });
+    let text = format!("edition {}: {}", told.serial, told.phase);
+    match told.bytes {
+        Some((done, total)) => meter.show(&Progress { text, done, total }),
+        None => eprintln!("{text}"),
+    }
 }
