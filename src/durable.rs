@@ -7,6 +7,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// How the name of every unfinished file begins.
+const TEMPORARY: &str = ".new-";
+
 /// A failed read or write, with the path it was about.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: cannot {action}: {source}")]
@@ -48,10 +51,14 @@ pub fn replace_with(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), FileError> {
     let folder = parent(path);
+    step("create a file in", folder)?;
     let mut temporary = tempfile::Builder::new()
-        .prefix(".new-")
+        .prefix(TEMPORARY)
         .tempfile_in(folder)
         .map_err(FileError::at("create a file in", folder))?;
+    #[cfg(test)]
+    temporary.disable_cleanup(faults::is_cut_next());
+    step("write", path)?;
     let mut buffered = io::BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
     write(&mut buffered)
         .and_then(|()| buffered.flush())
@@ -59,11 +66,35 @@ pub fn replace_with(
     drop(buffered);
     let file = temporary.as_file();
     set_readable(file).map_err(FileError::at("set the mode of", path))?;
+    #[cfg(test)]
+    temporary.disable_cleanup(faults::is_cut_next());
+    step("sync", path)?;
+    let file = temporary.as_file();
     file.sync_all().map_err(FileError::at("sync", path))?;
+    #[cfg(test)]
+    temporary.disable_cleanup(faults::is_cut_next());
+    step("rename into place", path)?;
     temporary
         .persist(path)
         .map_err(|error| FileError::at("rename into place", path)(error.error))?;
     sync_folder(folder)
+}
+
+/// Writes `bytes` to the new file `path`, which only its owner may read; durable when it returns.
+///
+/// # Errors
+/// The path with what the system said; there must be no such file yet.
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    step("create", path)?;
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map_err(FileError::at("create", path))?;
+    sync_folder(parent(path))
 }
 
 /// Appends `bytes` to `path`, creating it when missing; blocking; durable when it returns.
@@ -74,11 +105,17 @@ pub fn replace_with(
 /// The path with what the system said.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let is_new = !path.exists();
+    step("open", path)?;
     let mut file = File::options()
         .append(true)
         .create(true)
         .open(path)
         .map_err(FileError::at("open", path))?;
+    if let Err(error) = step("append to", path) {
+        // Half of it arrives.
+        let _ = file.write_all(&bytes[..bytes.len() / 2]);
+        return Err(error);
+    }
     file.write_all(bytes)
         .and_then(|()| file.sync_data())
         .map_err(FileError::at("append to", path))?;
@@ -116,7 +153,9 @@ pub fn replace_link(link: &Path, target: &Path) -> Result<(), FileError> {
         }
         _ => {}
     }
+    step("link", &temporary)?;
     std::os::unix::fs::symlink(target, &temporary).map_err(FileError::at("link", &temporary))?;
+    step("rename into place", link)?;
     fs::rename(&temporary, link).map_err(FileError::at("rename into place", link))?;
     sync_folder(folder)
 }
@@ -131,6 +170,7 @@ pub fn create_folder(folder: &Path) -> Result<(), FileError> {
     }
     let above = parent(folder);
     create_folder(above)?;
+    step("create the folder", folder)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(FileError::at("create the folder", folder)(error))
@@ -144,6 +184,7 @@ pub fn create_folder(folder: &Path) -> Result<(), FileError> {
 /// # Errors
 /// The folder with what the system said.
 pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    step("sync", folder)?;
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(FileError::at("sync", folder))
@@ -157,6 +198,179 @@ pub fn sync_file(path: &Path) -> Result<(), FileError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(FileError::at("sync", path))
+}
+
+/// Renames `from` to `to` in the same folder; durable when it returns.
+///
+/// # Errors
+/// The path with what the system said; both names then still are what they were.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    step("rename into place", to)?;
+    fs::rename(from, to).map_err(FileError::at("rename into place", to))?;
+    sync_folder(parent(to))
+}
+
+/// Gives the file `from` the second name `to`, on one file system; durable once the folder of `to` is
+/// synced ([`sync_folder`]): many links need one.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn hard_link(from: &Path, to: &Path) -> Result<(), FileError> {
+    step("link", to)?;
+    fs::hard_link(from, to).map_err(FileError::at("link", to))
+}
+
+/// Shortens `path` to `length` bytes; durable when it returns.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn truncate(path: &Path, length: u64) -> Result<(), FileError> {
+    step("shorten", path)?;
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_len(length).and_then(|()| file.sync_all()))
+        .map_err(FileError::at("shorten", path))
+}
+
+/// Removes the file or link `path`; one that is not there is no error; durable when it returns.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn remove_file(path: &Path) -> Result<(), FileError> {
+    step("remove", path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(FileError::at("remove", path)(error)),
+        Ok(()) => sync_folder(parent(path)),
+    }
+}
+
+/// Removes `folder` with all below it; one that is not there is no error; durable when it returns.
+///
+/// A cut may leave a part of it under its name: who looks must know a whole folder from half a one.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn remove_folder(folder: &Path) -> Result<(), FileError> {
+    step("remove", folder)?;
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(FileError::at("remove", folder)(error)),
+        Ok(()) => sync_folder(parent(folder)),
+    }
+}
+
+/// Bytes that may still be written to the file system of `path`.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn free_bytes(path: &Path) -> Result<u64, FileError> {
+    let found = rustix::fs::statvfs(path)
+        .map_err(io::Error::from)
+        .map_err(FileError::at("look at the free space of", path))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Whether a file of this name is what a cut left of an unfinished write.
+pub fn is_litter(name: &str) -> bool {
+    name.starts_with(TEMPORARY) || name.ends_with(".new-link")
+}
+
+/// Locks `path` against every other process, making the file when missing; `None` when another has it.
+/// The lock goes with the file that is returned, also when the process is killed.
+///
+/// # Errors
+/// The path with what the system said.
+pub fn try_lock(path: &Path) -> Result<Option<File>, FileError> {
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(FileError::at("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(FileError::at("lock", path)(error)),
+    }
+}
+
+/// Before every step that changes the disk; a test may let it fail here and from here on.
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "the one of the tests fails")]
+fn step(_action: &'static str, _path: &Path) -> Result<(), FileError> {
+    Ok(())
+}
+
+#[cfg(test)]
+use faults::step;
+
+/// The recorder of the tests: cuts the writer's thread off at a chosen step, or fills its disk.
+#[cfg(test)]
+pub mod faults {
+    use std::cell::RefCell;
+    use std::io;
+    use std::path::Path;
+
+    use super::FileError;
+
+    /// What happens at the chosen step and at all later ones.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Fault {
+        /// The process is gone: nothing is written, renamed or removed any more.
+        Cut,
+        /// The disk is full: nothing new fits on it; renaming and removing work.
+        Full,
+    }
+
+    #[derive(Default)]
+    struct Recorder {
+        steps: Vec<String>,
+        fault: Option<(usize, Fault)>,
+    }
+
+    thread_local! {
+        static RECORDER: RefCell<Recorder> = RefCell::default();
+    }
+
+    /// Forgets the steps so far and lets `fault` happen from step `at` (from 0) on; none to record only.
+    pub fn begin(fault: Option<(usize, Fault)>) {
+        RECORDER.set(Recorder {
+            steps: Vec::new(),
+            fault,
+        });
+    }
+
+    /// The steps since [`begin`], each with its action and path; ends the fault.
+    pub fn end() -> Vec<String> {
+        RECORDER.take().steps
+    }
+
+    /// Whether the next step is cut off: what it would have cleaned up then stays.
+    pub(super) fn is_cut_next() -> bool {
+        RECORDER.with_borrow(|recorder| {
+            matches!(recorder.fault, Some((at, Fault::Cut)) if recorder.steps.len() >= at)
+        })
+    }
+
+    pub(super) fn step(action: &'static str, path: &Path) -> Result<(), FileError> {
+        let error = RECORDER.with_borrow_mut(|recorder| {
+            recorder.steps.push(format!("{action} {}", path.display()));
+            let (at, fault) = recorder.fault?;
+            if recorder.steps.len() <= at {
+                return None;
+            }
+            let takes_room = !matches!(action, "sync" | "rename into place" | "remove" | "shorten");
+            match fault {
+                Fault::Cut => Some(io::Error::other("cut")),
+                Fault::Full => takes_room.then(|| io::ErrorKind::StorageFull.into()),
+            }
+        });
+        match error {
+            Some(error) => Err(FileError::at(action, path)(error)),
+            None => Ok(()),
+        }
+    }
 }
 
 fn parent(path: &Path) -> &Path {
@@ -174,6 +388,57 @@ fn set_readable(file: &File) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faults::Fault;
+
+    #[test]
+    fn a_replace_that_is_cut_at_any_step_leaves_the_old_content_or_the_new() {
+        for at in 0.. {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let path = folder.path().join("file");
+            replace(&path, b"old").expect("writable");
+            faults::begin(Some((at, Fault::Cut)));
+            let done = replace(&path, b"new").is_ok();
+            let steps = faults::end();
+            let content = fs::read(&path).expect("readable");
+            assert!(content == b"old" || content == b"new", "{steps:?}");
+            let names = fs::read_dir(folder.path()).expect("readable");
+            let others = names
+                .map(|entry| entry.expect("readable").file_name())
+                .filter(|name| name != "file");
+            for name in others {
+                assert!(is_litter(&name.to_string_lossy()), "{name:?}");
+            }
+            if done {
+                assert_eq!(content, b"new");
+                assert!(at >= 4, "{at}");
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_disk_lets_renaming_and_removing_through() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        replace(&path, b"old").expect("writable");
+        faults::begin(Some((0, Fault::Full)));
+        let refused = replace(&path, b"new").expect_err("full");
+        assert_eq!(refused.source.kind(), io::ErrorKind::StorageFull);
+        rename(&path, &folder.path().join("other")).expect("no room needed");
+        remove_file(&folder.path().join("other")).expect("no room needed");
+        faults::end();
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn a_lock_keeps_a_second_one_out_until_it_goes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("lock");
+        let first = try_lock(&path).expect("lockable").expect("free");
+        assert!(try_lock(&path).expect("lockable").is_none());
+        drop(first);
+        assert!(try_lock(&path).expect("lockable").is_some());
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_content_and_no_litter() {

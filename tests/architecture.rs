@@ -75,6 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ort", &["model"]),
     ("tokenizers", &["model"]),
     ("rumqttc", &["field"]),
+    ("minisign", &["edition"]),
     ("systemd", &["service"]),
     ("ureq", &["study"]),
     ("plotters", &["study"]),

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::service::Again;
 pub use output::Output;
 
 /// Answers farm questions from a local library, with sources.
@@ -61,7 +62,7 @@ enum Command {
     Models(models::Args),
     /// Show how the box is
     Status,
-    /// Show editions
+    /// Make, sign, check, install and roll back editions
     Edition(edition::Args),
     /// Measure answers on a set of questions whose key facts are known
     Study(Box<study::Args>),
@@ -75,6 +76,8 @@ pub struct Context {
     pub config: Config,
     /// Where results go.
     pub output: Output,
+    /// How a child process gets the same configuration.
+    pub again: Again,
 }
 
 /// Runs the command that the process was started with, and gives its exit code.
@@ -112,7 +115,23 @@ fn context(cli: &Cli) -> Result<Context, ConfigError> {
     Ok(Context {
         config,
         output: Output::new(cli.json),
+        again: again(cli),
     })
+}
+
+fn again(cli: &Cli) -> Again {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let mut arguments = Vec::new();
+    for (name, path) in [("--config", &cli.config), ("--state", &cli.state)] {
+        if let Some(path) = path {
+            arguments.extend([name.into(), absolute(path).into_os_string()]);
+        }
+    }
+    Again {
+        // Without /proc, what its name on the path leads to.
+        program: std::env::current_exe().unwrap_or_else(|_| "almanac".into()),
+        arguments,
+    }
 }
 
 #[cfg(test)]

@@ -6,5 +6,5 @@ use crate::service;
 /// Runs the daemon until it is told to stop.
 pub fn run(context: &Context) -> anyhow::Result<()> {
     service::logging::start();
-    Ok(service::serve(&context.config)?)
+    Ok(service::serve(&context.config, &context.again)?)
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub state: PathBuf,
     /// `[paths] run`: the control socket's folder.
     pub run: PathBuf,
+    /// `[paths] trusted`: public keys whose editions are taken.
+    pub trusted: PathBuf,
     /// `[mqtt]`; `None` when no host is set: the box then answers on its socket only.
     pub mqtt: Option<MqttConfig>,
     /// `[model]`
@@ -271,6 +273,11 @@ impl Validator<'_> {
             )?,
             place: raw.this_box.place.unwrap_or_default(),
             run: beside(raw.paths.run.unwrap_or_else(|| "/run/almanac".into())),
+            trusted: beside(
+                raw.paths
+                    .trusted
+                    .unwrap_or_else(|| "/etc/almanac/trusted.d".into()),
+            ),
             mqtt,
             model: ModelConfig {
                 runtime: raw

@@ -46,6 +46,7 @@ pub struct RawBox {
 pub struct RawPaths {
     pub state: Option<PathBuf>,
     pub run: Option<PathBuf>,
+    pub trusted: Option<PathBuf>,
 }
 
 /// `[mqtt]`

@@ -61,6 +61,7 @@ mod tests {
             path: path.into(),
             length: 1,
             sha256: Digest::of(path.as_bytes()),
+            base: None,
         }
     }
 
@@ -71,6 +72,7 @@ mod tests {
             crop: None,
             document: None,
             facts: Vec::new(),
+            refuse: false,
         }
     }
 

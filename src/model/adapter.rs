@@ -1,5 +1,6 @@
 //! A LoRA adapter in memory, as inputs of the decoder's graph.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use half::f16;
@@ -9,6 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::ModelError;
 use super::folder::{ADAPTER_FORMAT, Manifest};
 use crate::durable::FileError;
+use crate::types::Digest;
 
 /// Largest adapter file that is read, bytes: it is read whole.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
@@ -28,24 +30,8 @@ impl Adapter {
     /// The file is no adapter, or was made for another base.
     pub fn open(path: &Path, base: &Manifest) -> Result<Self, ModelError> {
         let wrong = |reason: String| ModelError::file(path, reason);
-        let length = std::fs::metadata(path)
-            .map_err(FileError::at("look at", path))?
-            .len();
-        if length > MAX_BYTES {
-            return Err(wrong(format!(
-                "{length} bytes; an adapter has at most {MAX_BYTES}"
-            )));
-        }
-        let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
         let broken = |error| wrong(format!("not a usable adapter: {error}"));
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        if metadata.get("format").map(String::as_str) != Some(ADAPTER_FORMAT) {
-            return Err(wrong(
-                "it is not in our form; convert a PEFT folder with `almanac models import-adapter`"
-                    .into(),
-            ));
-        }
+        let (bytes, metadata) = read(path)?;
         let made_for = metadata.get("base").map_or("", String::as_str);
         if made_for != base.digest().to_string() {
             return Err(wrong(format!(
@@ -78,4 +64,38 @@ impl Adapter {
             inputs,
         })
     }
+}
+
+/// Digest of the language model that the adapter file at `path` was made for; blocking.
+///
+/// # Errors
+/// The file is no adapter in our form.
+pub fn adapter_base(path: &Path) -> Result<Digest, ModelError> {
+    let (_, metadata) = read(path)?;
+    let base = metadata.get("base").and_then(|base| base.parse().ok());
+    base.ok_or_else(|| ModelError::file(path, "it does not name its base; import it again"))
+}
+
+/// The bytes of an adapter file in our form, and what its header says.
+fn read(path: &Path) -> Result<(Vec<u8>, HashMap<String, String>), ModelError> {
+    let wrong = |reason: String| ModelError::file(path, reason);
+    let length = std::fs::metadata(path)
+        .map_err(FileError::at("look at", path))?
+        .len();
+    if length > MAX_BYTES {
+        return Err(wrong(format!(
+            "{length} bytes; an adapter has at most {MAX_BYTES}"
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(FileError::at("read", path))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes)
+        .map_err(|error| wrong(format!("not a usable adapter: {error}")))?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    if metadata.get("format").map(String::as_str) != Some(ADAPTER_FORMAT) {
+        return Err(wrong(
+            "it is not in our form; convert a PEFT folder with `almanac models import-adapter`"
+                .into(),
+        ));
+    }
+    Ok((bytes, metadata))
 }

@@ -19,6 +19,7 @@ mod sentence_embedder;
 mod text_generator;
 mod vocabulary;
 
+pub use adapter::adapter_base;
 pub use decoder::Logits;
 pub use error::ModelError;
 pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role};

@@ -39,6 +39,16 @@ pub enum ServiceError {
         /// Each golden question with what came of it.
         reason: String,
     },
+    /// The current edition was not fit to serve; the one before is current again.
+    #[error("edition {serial} was rolled back to edition {previous}: {reason}")]
+    RolledBack {
+        /// The edition that did not serve.
+        serial: u64,
+        /// The one that will, with the next start.
+        previous: u64,
+        /// What was wrong.
+        reason: String,
+    },
     /// The models cannot be opened or run.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -67,7 +77,9 @@ impl ServiceError {
             ServiceError::Missing(_) => FaultCode::Missing,
             ServiceError::StateInUse { .. }
             | ServiceError::Library(LibraryError::Busy { .. })
+            | ServiceError::Edition(EditionError::Busy(_))
             | ServiceError::Control(ControlError::Running { .. }) => FaultCode::Busy,
+            ServiceError::Edition(EditionError::Impossible(_)) => FaultCode::Missing,
             ServiceError::Operator { .. }
             | ServiceError::Edition(EditionError::Manifest { .. })
             | ServiceError::Control(ControlError::PathTooLong { .. })
@@ -88,6 +100,12 @@ impl ServiceError {
                 "if the daemon runs, give this command the same --config, so that it finds the control socket".into(),
             ),
             ServiceError::Operator { hint, .. } => Some(hint.clone()),
+            ServiceError::RolledBack { .. } => {
+                Some("start again; systemd does so by itself after some seconds".into())
+            }
+            ServiceError::Edition(EditionError::Refused(_)) => {
+                Some("nothing changed: the box answers on the edition that it had".into())
+            }
             ServiceError::Unhealthy { .. } => Some(
                 "`almanac ingest` chooses golden questions anew; `almanac models verify` checks the models".into(),
             ),

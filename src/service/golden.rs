@@ -33,6 +33,7 @@ pub fn choose(candidates: &[Candidate]) -> Vec<Golden> {
         crop: candidate.crop.clone(),
         document: Some(candidate.document.clone()),
         facts: Vec::new(),
+        refuse: false,
     };
     candidates.iter().step_by(step).map(golden).collect()
 }
@@ -54,6 +55,7 @@ pub fn for_an_empty_library() -> Golden {
         crop: None,
         document: None,
         facts: Vec::new(),
+        refuse: false,
     }
 }
 
@@ -63,6 +65,8 @@ pub fn for_an_empty_library() -> Golden {
 pub fn judge(golden: &Golden, answer: &Answer) -> Result<(), String> {
     let open = golden.document.is_none() && golden.facts.is_empty();
     match answer.status {
+        Status::Refused if golden.refuse => return Ok(()),
+        Status::Answered if golden.refuse => return Err("answered, a refusal is right".into()),
         Status::Answered => {}
         Status::Refused if open => return Ok(()),
         _ => {

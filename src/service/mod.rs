@@ -2,6 +2,7 @@
 
 mod answering;
 mod desk;
+mod editions;
 mod error;
 mod golden;
 mod health;
@@ -21,8 +22,10 @@ mod shutdown;
 mod status;
 mod systemd;
 mod tagging;
+mod trial;
 mod worker;
 
+pub use editions::{Again, Editions, host, trusted_keys};
 pub use error::ServiceError;
 pub use keeping::BackupPiece;
 pub use models::{adopt_adapter, adopt_model};
@@ -32,3 +35,4 @@ pub use reports::{
 };
 pub use rooms::Rooms;
 pub use run::serve;
+pub use trial::{Asked, ask as probe};

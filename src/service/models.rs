@@ -63,7 +63,7 @@ impl Models {
         let context = self.config.model.context_tokens;
         let mut generator = TextGenerator::open(&self.runtime()?, &folder, context)?;
         for adapter in self.files(Role::Adapter) {
-            generator.load_adapter(&self.config.state.join(&adapter.path))?;
+            generator.load_adapter(&self.edition.files().join(&adapter.path))?;
         }
         Ok(generator)
     }
@@ -79,16 +79,16 @@ impl Models {
     }
 
     fn folder(&self, role: Role) -> Result<PathBuf, ServiceError> {
-        folder_of(&self.edition, &self.config.state, role)
+        folder_of(&self.edition, role)
     }
 }
 
 /// Where the model of `role` of `edition` lies: the folder of its files.
-fn folder_of(edition: &Edition, state: &Path, role: Role) -> Result<PathBuf, ServiceError> {
+fn folder_of(edition: &Edition, role: Role) -> Result<PathBuf, ServiceError> {
     let file = edition.manifest.files.iter().find(|file| file.role == role);
     let folder = file.and_then(|file| file.path.parent());
     folder
-        .map(|folder| state.join(folder))
+        .map(|folder| edition.files().join(folder))
         .ok_or_else(|| ServiceError::Operator {
             message: format!("edition {} has no {}", edition.manifest.serial, name(role)),
             hint: "run `almanac models fetch`, then `almanac models import`".into(),
@@ -128,6 +128,7 @@ pub fn adopt_model(state: &Path, folder: &Path) -> Result<(), ServiceError> {
         path: inside.join(name),
         length: file.length,
         sha256: file.sha256,
+        base: None,
     }));
     let mut replaced = vec![role];
     let before = zero::ensure(state, zero::Change::default())?.manifest;
@@ -157,7 +158,7 @@ pub fn adopt_adapter(state: &Path, name: &str, peft: &Path) -> Result<PathBuf, S
         )));
     }
     let edition = zero::ensure(state, zero::Change::default())?;
-    let base = folder_of(&edition, state, Role::Decoder)?;
+    let base = folder_of(&edition, Role::Decoder)?;
     let inside = PathBuf::from(format!("adapters/{name}.safetensors"));
     let path = state.join(&inside);
     durable::create_folder(&state.join("adapters"))?;
@@ -177,6 +178,7 @@ pub fn adopt_adapter(state: &Path, name: &str, peft: &Path) -> Result<PathBuf, S
         path: inside.clone(),
         length,
         sha256,
+        base: Some(Manifest::open(&base)?.digest()),
     });
     let change = zero::Change {
         files: Some((vec![Role::Adapter], files)),
@@ -194,6 +196,7 @@ fn entry(role: Role, folder: &Path, inside: &Path) -> Result<FileEntry, ServiceE
         path: inside.join(MANIFEST_FILE),
         length: bytes.len() as u64,
         sha256: Digest::of(&bytes),
+        base: None,
     })
 }
 
@@ -242,6 +245,7 @@ mod tests {
             path: "adapters/iowa.safetensors".into(),
             length: 1,
             sha256: Digest::of(b"x"),
+            base: None,
         };
         let change = zero::Change {
             files: Some((vec![Role::Adapter], vec![adapter])),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::documents::Tags;
-use crate::edition::Manifest;
+use crate::edition::{Manifest, Run};
 use crate::field::BoxState;
 
 /// The passages found for one question.
@@ -213,6 +213,9 @@ pub struct EditionReport {
     pub current: Option<u64>,
     /// All of them, lowest serial first.
     pub editions: Vec<Manifest>,
+    /// How far the last update got.
+    #[serde(default)]
+    pub last: Option<Run>,
 }
 
 impl EditionReport {

@@ -21,7 +21,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, LibraryConfig, SearchConfig};
 use crate::control::{LibraryOp, Progress, Request, SearchQuery};
 use crate::documents::{self, Passage};
-use crate::edition::{Edition, Golden, Manifest};
+use crate::edition::{Edition, Golden, Manifest, Record};
 use crate::field::BoxState;
 use crate::library::{self, DocumentEntry, Library, LibraryError, Query};
 use crate::model::{Embedder, SentenceEmbedder};
@@ -56,14 +56,19 @@ impl Rooms {
             folder: config.state.join("editions/0"),
             manifest: Manifest::new(0, "edition 0"),
         });
-        Ok(Rooms {
+        Ok(Rooms::of(config, edition))
+    }
+
+    /// The rooms of `edition`, current or not; opens nothing yet.
+    pub fn of(config: &Config, edition: Edition) -> Rooms {
+        Rooms {
             config: config.clone(),
             models: Models::new(config, &edition),
             edition,
             library: OnceLock::new(),
             opening: Mutex::new(()),
             answering: Mutex::new(None),
-        })
+        }
     }
 
     /// The state folder.
@@ -331,6 +336,7 @@ impl Rooms {
         Ok(EditionReport {
             current: Edition::current(state)?.map(|current| current.manifest.serial),
             editions: manifests.map(|edition| edition.manifest).collect(),
+            last: Record::read(state)?.run,
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::desk::{Desk, ERRANDS, Terms, Turn};
+use super::editions::{Again, Editions};
 use super::error::ServiceError;
 use super::health::Part;
 use super::intake::{Intake, Note};
@@ -37,8 +38,33 @@ const CALLS: usize = 32;
 ///
 /// # Errors
 /// It cannot start: the configuration, the models, the state or the socket cannot be used, or no
-/// golden question was answered. Later: the answering thread is gone.
-pub fn serve(config: &Config) -> Result<(), ServiceError> {
+/// golden question was answered; where that is the current edition's fault and there is one before it,
+/// [`ServiceError::RolledBack`]. Later: the answering thread is gone.
+pub fn serve(config: &Config, again: &Again) -> Result<(), ServiceError> {
+    let mut editions = Editions::new(config, again);
+    durable::create_folder(&config.state)?;
+    if let Err(error) = editions.before_start() {
+        // The link is whole whatever the record is: better an answer than none.
+        tracing::error!(%error, "the record of editions cannot be used");
+    }
+    let mut was_ready = false;
+    let served = run(config, &mut || {
+        was_ready = true;
+        if let Err(error) = editions.after_start() {
+            tracing::error!(%error, "the healthy start is not noted");
+        }
+    });
+    if was_ready {
+        return served;
+    }
+    match served {
+        Err(error) => Err(editions.leave_behind(error)),
+        // Broken off by hand: that says nothing about the edition.
+        Ok(()) => editions.after_stop(),
+    }
+}
+
+fn run(config: &Config, on_ready: &mut dyn FnMut()) -> Result<(), ServiceError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -46,7 +72,7 @@ pub fn serve(config: &Config) -> Result<(), ServiceError> {
         .map_err(machine("start the runtime"))?;
     let served = runtime.block_on(async {
         let mut daemon = Daemon::start(config).await?;
-        let served = daemon.serve().await;
+        let served = daemon.serve(on_ready).await;
         daemon.drain().await;
         served
     });
@@ -150,7 +176,7 @@ impl Daemon {
     }
 
     /// Serves until a signal comes.
-    async fn serve(&mut self) -> Result<(), ServiceError> {
+    async fn serve(&mut self, on_ready: &mut dyn FnMut()) -> Result<(), ServiceError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -160,7 +186,7 @@ impl Daemon {
                     tracing::info!(signal, "stopping");
                     return Ok(());
                 }
-                Some(event) = self.events.recv() => self.on_event(event)?,
+                Some(event) = self.events.recv() => self.on_event(event, on_ready)?,
                 Some(note) = self.notes.recv() => self.desk.hear(note),
                 Some(call) = self.calls.recv() => self.on_call(call),
                 Some(event) = self.link.next(), if has_hands => self.on_field(event),
@@ -170,7 +196,7 @@ impl Daemon {
         }
     }
 
-    fn on_event(&mut self, event: Event) -> Result<(), ServiceError> {
+    fn on_event(&mut self, event: Event, on_ready: &mut dyn FnMut()) -> Result<(), ServiceError> {
         match self.desk.on_event(event, Instant::now()) {
             Turn::Goes => Ok(()),
             Turn::Ready => {
@@ -178,6 +204,7 @@ impl Daemon {
                     edition = self.serial,
                     "ready: a golden question was answered"
                 );
+                on_ready();
                 self.systemd.ready("ready");
                 Ok(())
             }

@@ -1,0 +1,581 @@
+//! What the state machine asks for, done on disk.
+//!
+//! The record is written before each action, so every action may be cut anywhere and is done again: each
+//! of them is safe to repeat.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::blobs::{Blobs, Source, Swept};
+use super::limits;
+use super::machine::{Action, Event, Offered, Phase, step};
+use super::manifest::{FILE_NAME, Manifest, Moment, SIGNATURE_NAME, read_bounded};
+use super::offer::{self, Accepted, Host, Offer, Terms};
+use super::record::{Record, Run};
+use super::signature::{MAX_SIGNATURE_BYTES, PublicKey};
+use super::{Edition, EditionError};
+use crate::durable;
+use crate::types::Digest;
+
+/// Room that is left free beside an edition's contents: its index, the journal, the log.
+const SPARE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What the rooms above do for an edition.
+pub trait Workshop {
+    /// Builds the index of `edition`, in its folder, and takes over what the farm itself put into the
+    /// library of `before`. Called again after a cut, in a folder made anew. Blocking.
+    ///
+    /// # Errors
+    /// Why the edition cannot be used.
+    fn stage(&mut self, edition: &Edition, before: Option<&Edition>) -> Result<(), String>;
+
+    /// Asks `edition` its golden questions in a session of its own, within its budgets. Blocking.
+    fn probe(&mut self, edition: &Edition) -> Verdict;
+}
+
+/// What came of a trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every golden question was answered well.
+    Passed,
+    /// It is not good enough; another trial would say the same.
+    Failed(String),
+    /// It ended without a verdict.
+    Crashed(String),
+}
+
+/// What is told of an edition on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its serial.
+    pub serial: u64,
+    /// How far it is.
+    pub phase: Phase,
+    /// The reason of an end.
+    pub why: String,
+    /// Bytes fetched, and bytes in all, while fetching.
+    pub bytes: Option<(u64, u64)>,
+}
+
+/// What offers are held against on this box.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Keys of the configuration.
+    pub keys: Vec<PublicKey>,
+    /// The machine.
+    pub host: Host,
+    /// The wall clock, where it can be believed.
+    pub now: Option<Moment>,
+    /// A local operator wants an older edition.
+    pub allow_downgrade: bool,
+}
+
+/// The one that changes which edition is current; one process at a time.
+pub struct Driver<'a> {
+    state: PathBuf,
+    record: Record,
+    offer: Offer,
+    workshop: &'a mut dyn Workshop,
+    tell: &'a mut dyn FnMut(&Told),
+    _lock: File,
+}
+
+impl<'a> Driver<'a> {
+    /// Opens the state folder's editions for changes; blocking.
+    ///
+    /// # Errors
+    /// Another process has them open, or the record cannot be read.
+    pub fn open(
+        state: &Path,
+        workshop: &'a mut dyn Workshop,
+        tell: &'a mut dyn FnMut(&Told),
+    ) -> Result<Driver<'a>, EditionError> {
+        durable::create_folder(state)?;
+        let path = state.join("edition.lock");
+        let lock = durable::try_lock(&path)?.ok_or_else(|| {
+            EditionError::Busy(format!(
+                "{}: another process is changing editions",
+                path.display()
+            ))
+        })?;
+        Ok(Driver {
+            state: state.to_owned(),
+            record: Record::read(state)?,
+            offer: Offer::default(),
+            workshop,
+            tell,
+            _lock: lock,
+        })
+    }
+
+    /// How the last edition ended, or how far the one under way is.
+    pub fn run(&self) -> Option<&Run> {
+        self.record.run.as_ref()
+    }
+
+    /// Takes an offered edition all the way to current, or gives it up; blocking, for as long as
+    /// fetching, indexing and trying take. [`Driver::run`] then tells which.
+    ///
+    /// # Errors
+    /// [`EditionError::Refused`]: the offer was not accepted, and nothing changed. Otherwise source or
+    /// disk failed on the way; the same call, or [`Driver::resume`], goes on from there.
+    pub fn install(
+        &mut self,
+        offer: Offer,
+        source: &mut dyn Source,
+        setting: &Setting,
+    ) -> Result<Accepted, EditionError> {
+        let under_way = self.run().filter(|run| !run.phase.is_over());
+        // One that was cut before it was kept cannot go on; it is offered anew.
+        let same = under_way.is_some_and(|run| run.manifest == Some(Digest::of(&offer.manifest)))
+            && self.is_kept();
+        if under_way.is_some() {
+            // The one that was cut first; it takes its files from this source where it is the same.
+            self.restart(if same { Some(&mut *source) } else { None })?;
+        }
+        let accepted = match self.examine(&offer, setting) {
+            Err(_) if same && self.is_current(&offer)? => {
+                // Resuming it made it current just now.
+                let fresh = Record::default();
+                offer::examine(&offer, &self.terms(&fresh, None, setting))?
+            }
+            other => other?,
+        };
+        if same && self.run().is_some_and(|run| run.phase.is_over()) {
+            return Ok(accepted); // It came to its end.
+        }
+        let event = Event::Offered(Box::new(Offered {
+            serial: accepted.manifest.serial,
+            manifest: Some(accepted.digest),
+            over: Edition::current_serial(&self.state)?,
+            keys: accepted.manifest.keys.clone(),
+            time: accepted.time,
+        }));
+        self.offer = offer;
+        self.drive(event, Some(source))?;
+        match self.run() {
+            Some(run) if run.manifest == Some(accepted.digest) => Ok(accepted),
+            _ => Err(EditionError::Busy(
+                "another edition is under way; `almanac edition status` tells which".into(),
+            )),
+        }
+    }
+
+    /// Goes on with what was cut, as far as it goes without its source; blocking.
+    ///
+    /// # Errors
+    /// The disk failed; a later call goes on.
+    pub fn resume(&mut self) -> Result<(), EditionError> {
+        self.restart(None)
+    }
+
+    /// Finishes a commit or a rollback that was cut; leaves alone what would take long. Blocking.
+    ///
+    /// # Errors
+    /// The disk failed; a later call goes on.
+    pub fn settle(&mut self) -> Result<(), EditionError> {
+        let current = Edition::current_serial(&self.state)?;
+        let is_short = self.run().is_some_and(|run| {
+            run.phase.is_over() || (run.phase == Phase::Trial && current == Some(run.serial))
+        });
+        match is_short {
+            true => self.restart(None),
+            false => Ok(()),
+        }
+    }
+
+    /// Goes back to the edition before; blocking.
+    ///
+    /// # Errors
+    /// There is none, another edition is under way, or the disk failed.
+    pub fn roll_back(&mut self, why: &str) -> Result<u64, EditionError> {
+        if self.run().is_some_and(|run| !run.phase.is_over()) {
+            self.restart(None)?;
+        }
+        let impossible = |reason: &str| Err(EditionError::Impossible(reason.to_owned()));
+        let Some(current) = Edition::current_serial(&self.state)? else {
+            return impossible("there is no edition yet");
+        };
+        let Some(previous) = self.record.previous.filter(|previous| *previous != current) else {
+            return impossible("there is no edition before this one to go back to");
+        };
+        Edition::numbered(&self.state, previous)?;
+        if self.run().is_some_and(|run| !run.phase.is_over()) {
+            return Err(EditionError::Busy(
+                "another edition is under way; wait for its end".into(),
+            ));
+        }
+        let why = why.to_owned();
+        self.drive(Event::RollBack { current, why }, None)?;
+        Ok(previous)
+    }
+
+    /// Notes that the current edition is about to be loaded to serve; how many such starts were not
+    /// followed by [`Driver::healthy`] before this one. Durable when it returns; blocking.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn starting(&mut self) -> Result<u32, EditionError> {
+        let before = self.record.starts;
+        let mut next = self.record.clone();
+        next.starts = before.saturating_add(1);
+        self.save(next)?;
+        Ok(before)
+    }
+
+    /// Notes that the current edition serves, and the time where the clock is trusted; blocking.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn healthy(&mut self, now: Option<Moment>) -> Result<(), EditionError> {
+        let mut next = self.record.clone();
+        next.starts = 0;
+        next.newest_time = next.newest_time.max(now.unwrap_or_default());
+        self.save(next)
+    }
+
+    /// Removes everything that neither the current edition, nor the one before, nor the one under way
+    /// needs; blocking.
+    ///
+    /// # Errors
+    /// A manifest cannot be read (nothing is removed then), or the disk failed.
+    pub fn sweep(&mut self) -> Result<Swept, EditionError> {
+        let under_way = self.run().filter(|run| !run.phase.is_over());
+        let mut serials = BTreeSet::from([0]);
+        serials.extend(Edition::current_serial(&self.state)?);
+        serials.extend(self.record.previous);
+        serials.extend(under_way.map(|run| run.serial));
+        let is_over = under_way.is_none();
+        let mut contents = BTreeSet::new();
+        for edition in Edition::list(&self.state)? {
+            if serials.contains(&edition.manifest.serial) {
+                contents.extend(edition.manifest.contents().into_keys());
+            }
+        }
+        let mut swept = Swept::default();
+        if is_over {
+            let incoming = self.incoming();
+            swept.files += u64::from(incoming.exists());
+            durable::remove_folder(&incoming)?;
+        } else if self.is_kept() {
+            contents.extend(Manifest::read(&self.incoming())?.contents().into_keys());
+        }
+        swept.files += self.sweep_editions(&serials)? + self.sweep_litter()?;
+        if is_over {
+            let blobs = Blobs::new(&self.state).keep_only(&contents)?;
+            swept.files += blobs.files;
+            swept.bytes = blobs.bytes;
+        }
+        Ok(swept)
+    }
+
+    fn restart(&mut self, source: Option<&mut dyn Source>) -> Result<(), EditionError> {
+        let event = Event::Restarted {
+            current: Edition::current_serial(&self.state)?,
+            kept: self.is_kept(),
+        };
+        self.drive(event, source)
+    }
+
+    fn drive(
+        &mut self,
+        mut event: Event,
+        mut source: Option<&mut dyn Source>,
+    ) -> Result<(), EditionError> {
+        loop {
+            let (next, action) = step(&self.record, event);
+            self.save(next)?;
+            let done = match source {
+                Some(ref mut source) => self.perform(action, Some(&mut **source)),
+                None => self.perform(action, None),
+            };
+            event = match done {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(EditionError::Refused(why)) => Event::Failed(why),
+                Err(EditionError::Io(error))
+                    if error.source.kind() == std::io::ErrorKind::StorageFull
+                        && self.run().is_some_and(|run| !run.phase.is_over()) =>
+                {
+                    Event::Failed(format!("the disk is full: {error}"))
+                }
+                Err(error) => return Err(error),
+            };
+        }
+    }
+
+    /// Writes the record where it changed, and tells of a new phase.
+    fn save(&mut self, next: Record) -> Result<(), EditionError> {
+        if next == self.record {
+            return Ok(());
+        }
+        next.write(&self.state)?;
+        let news = next.run != self.record.run;
+        self.record = next;
+        if let (true, Some(run)) = (news, &self.record.run) {
+            (self.tell)(&Told {
+                serial: run.serial,
+                phase: run.phase,
+                why: run.why.clone(),
+                bytes: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn perform(
+        &mut self,
+        action: Action,
+        source: Option<&mut dyn Source>,
+    ) -> Result<Option<Event>, EditionError> {
+        Ok(Some(match action {
+            Action::Keep => self.keep()?,
+            Action::Fetch => return self.fetch(source),
+            Action::Verify => self.verify()?,
+            Action::Stage => self.stage()?,
+            Action::Begin => Event::Begun,
+            Action::Try => self.probe(),
+            Action::Commit => {
+                self.point_at(self.serial())?;
+                Event::Committed
+            }
+            Action::GoBack(serial) => {
+                self.point_at(serial)?;
+                Event::WentBack
+            }
+            Action::Clean => {
+                self.sweep()?;
+                Event::Cleaned
+            }
+            Action::Rest => return Ok(None),
+        }))
+    }
+
+    fn keep(&mut self) -> Result<Event, EditionError> {
+        let incoming = self.incoming();
+        durable::create_folder(&incoming)?;
+        let offer = std::mem::take(&mut self.offer);
+        durable::replace(&incoming.join(SIGNATURE_NAME), &offer.signature)?;
+        // Last: with it, and with the digest that the record has, the offer is whole.
+        durable::replace(&incoming.join(FILE_NAME), &offer.manifest)?;
+        Ok(Event::Kept)
+    }
+
+    fn fetch(&mut self, source: Option<&mut dyn Source>) -> Result<Option<Event>, EditionError> {
+        let blobs = Blobs::new(&self.state);
+        let contents = Manifest::read(&self.incoming())?.contents();
+        let mut missing = contents.clone();
+        missing.retain(|content, length| !blobs.has(content, *length));
+        self.adopt(&blobs, &mut missing)?;
+        if missing.is_empty() {
+            return Ok(Some(Event::Fetched));
+        }
+        let Some(source) = source else {
+            return Ok(None);
+        };
+        let needed: u64 = missing.values().sum();
+        let free = durable::free_bytes(&self.state)?;
+        if free < needed.saturating_add(SPARE_BYTES) {
+            return Err(EditionError::Refused(format!(
+                "it needs {} MiB and as a reserve {}, the disk has {} MiB free; \
+                 `almanac edition gc` may make room",
+                needed >> 20,
+                SPARE_BYTES >> 20,
+                free >> 20
+            )));
+        }
+        let (serial, phase) = (self.serial(), Phase::Fetching);
+        let mut done = 0;
+        for (content, length) in &missing {
+            blobs.fetch(content, *length, source, &mut |bytes| {
+                done += bytes;
+                (self.tell)(&Told {
+                    serial,
+                    phase,
+                    why: String::new(),
+                    bytes: Some((done, needed)),
+                });
+            })?;
+        }
+        Ok(Some(Event::Fetched))
+    }
+
+    /// Takes what the current edition has and the contents lack: the files of the box's own edition.
+    fn adopt(
+        &self,
+        blobs: &Blobs,
+        missing: &mut BTreeMap<Digest, u64>,
+    ) -> Result<(), EditionError> {
+        let Ok(Some(current)) = Edition::current(&self.state) else {
+            return Ok(());
+        };
+        let folder = current.files();
+        for file in &current.manifest.files {
+            if missing.get(&file.sha256) == Some(&file.length)
+                && blobs.adopt(&folder.join(&file.path), &file.sha256, file.length)?
+            {
+                missing.remove(&file.sha256);
+            }
+        }
+        Ok(())
+    }
+
+    fn verify(&self) -> Result<Event, EditionError> {
+        let blobs = Blobs::new(&self.state);
+        for (content, length) in Manifest::read(&self.incoming())?.contents() {
+            if let Err(error) = blobs.verify(&content, length) {
+                // Not even an edition that had it before can use it; it is fetched anew next time.
+                durable::remove_file(&blobs.path(&content))?;
+                return Err(error);
+            }
+        }
+        Ok(Event::Verified)
+    }
+
+    fn stage(&mut self) -> Result<Event, EditionError> {
+        let incoming = self.incoming();
+        let manifest = Manifest::read(&incoming)?;
+        let folder = Edition::folder_of(&self.state, manifest.serial);
+        durable::remove_folder(&folder)?;
+        durable::create_folder(&folder)?;
+        let edition = Edition { folder, manifest };
+        self.link_files(&edition)?;
+        let before = Edition::current(&self.state)?;
+        if let Err(why) = self.workshop.stage(&edition, before.as_ref()) {
+            return Ok(Event::Failed(format!("its library cannot be built: {why}")));
+        }
+        let signature = read_bounded(&incoming.join(SIGNATURE_NAME), MAX_SIGNATURE_BYTES)?;
+        durable::replace(&edition.folder.join(SIGNATURE_NAME), &signature)?;
+        let manifest = read_bounded(&incoming.join(FILE_NAME), limits::MANIFEST_BYTES)?;
+        durable::replace(&edition.folder.join(FILE_NAME), &manifest)?;
+        Ok(Event::Staged)
+    }
+
+    /// Gives every content its name in the edition's folder.
+    fn link_files(&self, edition: &Edition) -> Result<(), EditionError> {
+        let blobs = Blobs::new(&self.state);
+        let root = edition.files();
+        let mut folders = BTreeSet::new();
+        for file in &edition.manifest.files {
+            let path = root.join(&file.path);
+            let folder = path.parent().unwrap_or(&root).to_owned();
+            durable::create_folder(&folder)?;
+            durable::hard_link(&blobs.path(&file.sha256), &path)?;
+            folders.insert(folder);
+        }
+        for folder in folders {
+            durable::sync_folder(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn probe(&mut self) -> Event {
+        match Edition::numbered(&self.state, self.serial()) {
+            Err(error) => Event::Failed(error.to_string()),
+            Ok(edition) => match self.workshop.probe(&edition) {
+                Verdict::Passed => Event::Passed,
+                Verdict::Failed(why) => Event::Failed(why),
+                Verdict::Crashed(why) => Event::Crashed(why),
+            },
+        }
+    }
+
+    fn point_at(&self, serial: u64) -> Result<(), EditionError> {
+        let target = Path::new("editions").join(serial.to_string());
+        Ok(durable::replace_link(&self.state.join("current"), &target)?)
+    }
+
+    fn sweep_editions(&self, kept: &BTreeSet<u64>) -> Result<u64, EditionError> {
+        let mut swept = 0;
+        for (path, name) in names_in(&self.state.join("editions"))? {
+            if !name.parse().is_ok_and(|serial: u64| kept.contains(&serial)) {
+                durable::remove_folder(&path)?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    fn sweep_litter(&self) -> Result<u64, EditionError> {
+        let mut swept = 0;
+        let mut folders = vec![self.state.clone(), self.incoming()];
+        folders.extend(
+            names_in(&self.state.join("editions"))?
+                .into_iter()
+                .map(|(path, _)| path),
+        );
+        for folder in folders {
+            for (path, name) in names_in(&folder)? {
+                if durable::is_litter(&name) {
+                    durable::remove_file(&path)?;
+                    swept += 1;
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    fn examine(&self, offer: &Offer, setting: &Setting) -> Result<Accepted, EditionError> {
+        let current = Edition::current_serial(&self.state)?;
+        offer::examine(offer, &self.terms(&self.record, current, setting))
+    }
+
+    fn terms<'t>(
+        &self,
+        record: &'t Record,
+        current: Option<u64>,
+        setting: &'t Setting,
+    ) -> Terms<'t> {
+        Terms {
+            keys: &setting.keys,
+            record,
+            current,
+            host: &setting.host,
+            now: setting.now,
+            allow_downgrade: setting.allow_downgrade,
+        }
+    }
+
+    fn is_current(&self, offer: &Offer) -> Result<bool, EditionError> {
+        let digest = Digest::of(&offer.manifest);
+        let serial = Edition::current_serial(&self.state)?;
+        Ok(self
+            .run()
+            .is_some_and(|run| run.manifest == Some(digest) && Some(run.serial) == serial))
+    }
+
+    /// Whether the manifest under way, and its signature, lie whole in the incoming folder.
+    fn is_kept(&self) -> bool {
+        let wanted = self.run().and_then(|run| run.manifest);
+        let incoming = self.incoming();
+        let found = read_bounded(&incoming.join(FILE_NAME), limits::MANIFEST_BYTES);
+        let is_signed = incoming.join(SIGNATURE_NAME).is_file();
+        is_signed && found.is_ok_and(|bytes| Some(Digest::of(&bytes)) == wanted)
+    }
+
+    fn serial(&self) -> u64 {
+        self.run().map_or(0, |run| run.serial)
+    }
+
+    fn incoming(&self) -> PathBuf {
+        self.state.join("incoming")
+    }
+}
+
+/// Paths and names in `folder`; none where it is missing.
+fn names_in(folder: &Path) -> Result<Vec<(PathBuf, String)>, EditionError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(EditionError::io("list", folder))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(EditionError::io("list", folder))?;
+        names.push((
+            entry.path(),
+            entry.file_name().to_string_lossy().into_owned(),
+        ));
+    }
+    Ok(names)
+}

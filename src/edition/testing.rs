@@ -1,0 +1,248 @@
+//! What the tests of this room share: a farm's offline side, a box, and a workshop that only writes notes.
+
+use std::path::{Path, PathBuf};
+
+use super::blobs::Blobs;
+use super::build::{self, Built, Plan};
+use super::driver::{Driver, Setting, Verdict, Workshop};
+use super::manifest::{Golden, Manifest, Moment};
+use super::offer::{Host, Offer};
+use super::signature::{Password, PublicKey, generate, sign};
+use super::{Edition, EditionError, Record, zero};
+use crate::durable;
+use crate::types::Digest;
+
+/// A complete edition.
+pub const PLAN: &str = r#"
+decoder = "models/small"
+embedder = "models/mini"
+adapters = ["a.safetensors"]
+documents = ["corpus"]
+thresholds = { refuse_below = 0.4 }
+budgets = { answer_ms = 2000, memory_mib = 300, trial_s = 60 }
+golden = [{ question = "How deep?", facts = ["2 inches"] }]
+"#;
+
+/// In memory where there is such a place: these tests sync thousands of times, and cut by themselves.
+fn fast_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.expect("a temporary folder")
+}
+
+/// The offline side: models, documents, keys, and what is built of them.
+pub struct Farm {
+    folder: tempfile::TempDir,
+    pub key: PublicKey,
+    pub secret: String,
+}
+
+impl Farm {
+    pub fn new() -> Self {
+        let (public, secret) = generate(Password::None).expect("random numbers");
+        let this = Farm {
+            folder: fast_folder(),
+            key: PublicKey::parse(&public).expect("our own"),
+            secret,
+        };
+        for (path, text) in [
+            ("models/small/model.toml", "small"),
+            ("models/small/model.onnx", "graph"),
+            ("models/small/tokenizer.json", "words"),
+            ("models/mini/model.toml", "mini"),
+            ("models/mini/model.onnx", "vectors"),
+            ("a.safetensors", "adapter a"),
+            ("b.safetensors", "adapter b"),
+            ("corpus/iowa/maize.md", "Maize: plant 2 inches deep."),
+            ("corpus/iowa/soy.md", "Soy: plant 1.5 inches deep."),
+        ] {
+            this.write(path, text);
+        }
+        this
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        durable::create_folder(path.parent().expect("in a folder")).expect("writable");
+        durable::replace(&path, text.as_bytes()).expect("writable");
+    }
+
+    pub fn out(&self) -> PathBuf {
+        self.path("out")
+    }
+
+    pub fn try_build(&self, serial: u64, plan: &str) -> Result<Built, EditionError> {
+        let text = format!("name = \"edition {serial}\"\nserial = {serial}\n{plan}");
+        self.write("plan.toml", &text);
+        // Every adapter of these tests is made for the same model, as its digest says.
+        let lines = |bytes: &[u8], name: &str| format!("{}  {name}\n", Digest::of(bytes));
+        let base = lines(b"graph", "model.onnx") + &lines(b"words", "tokenizer.json");
+        let base = Digest::of(base.as_bytes());
+        Plan::read(&self.path("plan.toml"))?.build(&self.out(), &|_| Ok(base))
+    }
+
+    pub fn build(&self, serial: u64, plan: &str) -> Built {
+        self.try_build(serial, plan).expect("a right plan")
+    }
+
+    /// Builds and signs; what a box is offered.
+    pub fn offer(&self, serial: u64, plan: &str) -> Offer {
+        let built = self.build(serial, plan);
+        let offer = build::read_offer(&built.folder).expect("built");
+        self.signed(&offer.manifest)
+    }
+
+    /// Any bytes as an offer with a right signature.
+    pub fn signed(&self, manifest: &[u8]) -> Offer {
+        let signature = sign(manifest, &self.secret, Password::None, "test").expect("signed");
+        Offer {
+            manifest: manifest.to_vec(),
+            signature: signature.into_bytes(),
+        }
+    }
+
+    /// `offer` with another manifest under a right signature.
+    pub fn changed(&self, offer: &Offer, change: impl FnOnce(&mut Manifest)) -> Offer {
+        let mut manifest = Manifest::parse(&offer.manifest).expect("our own");
+        change(&mut manifest);
+        self.signed(manifest.to_text().expect("plain data").as_bytes())
+    }
+
+    pub fn contents(&self) -> Blobs {
+        Blobs::new(&self.out())
+    }
+
+    pub fn setting(&self) -> Setting {
+        Setting {
+            keys: vec![self.key.clone()],
+            host: Host {
+                architecture: "x86_64".into(),
+                version: "0.1.0".into(),
+                memory_mib: 4096,
+            },
+            now: Some(Moment(1_800_000_000)),
+            allow_downgrade: false,
+        }
+    }
+}
+
+/// Notes instead of an index; verdicts as they are laid down.
+#[derive(Default)]
+pub struct Script {
+    /// What the next trials say, the first one first; `Passed` when there is none.
+    pub verdicts: Vec<Verdict>,
+    /// Trials so far.
+    pub trials: usize,
+}
+
+impl Workshop for Script {
+    fn stage(&mut self, edition: &Edition, _before: Option<&Edition>) -> Result<(), String> {
+        let folder = edition.index();
+        let index = || {
+            durable::create_folder(&folder)?;
+            durable::replace(&folder.join("notes"), edition.manifest.name.as_bytes())
+        };
+        index().map_err(|error| error.to_string())
+    }
+
+    fn probe(&mut self, _edition: &Edition) -> Verdict {
+        self.trials += 1;
+        match self.verdicts.is_empty() {
+            true => Verdict::Passed,
+            false => self.verdicts.remove(0),
+        }
+    }
+}
+
+/// A box's state folder, with an edition 0 of its own that answers.
+pub struct TestBox {
+    folder: tempfile::TempDir,
+}
+
+impl TestBox {
+    pub fn new() -> Self {
+        let folder = fast_folder();
+        let change = zero::Change {
+            golden: Some(vec![Golden {
+                question: "What?".into(),
+                ..Golden::default()
+            }]),
+            ..zero::Change::default()
+        };
+        zero::ensure(folder.path(), change).expect("writable");
+        TestBox { folder }
+    }
+
+    pub fn state(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs `work` on a driver with `script`.
+    pub fn with<T>(
+        &self,
+        script: &mut Script,
+        work: impl FnOnce(&mut Driver<'_>) -> Result<T, EditionError>,
+    ) -> Result<T, EditionError> {
+        let mut tell = |_: &super::Told| {};
+        work(&mut Driver::open(self.state(), script, &mut tell)?)
+    }
+
+    /// Installs what the farm offers, with trials that pass.
+    pub fn install(&self, farm: &Farm, offer: &Offer) -> Result<(), EditionError> {
+        let mut contents = farm.contents();
+        self.with(&mut Script::default(), |driver| {
+            driver.install(offer.clone(), &mut contents, &farm.setting())?;
+            Ok(())
+        })
+    }
+
+    pub fn serial(&self) -> Option<u64> {
+        Edition::current_serial(self.state()).expect("a link")
+    }
+
+    pub fn record(&self) -> Record {
+        Record::read(self.state()).expect("readable")
+    }
+
+    /// Fails unless the current edition is whole: manifest, every file, index.
+    pub fn assert_whole(&self, case: &str) {
+        let edition = Edition::current(self.state())
+            .unwrap_or_else(|error| panic!("{case}: {error}"))
+            .unwrap_or_else(|| panic!("{case}: there is no current edition"));
+        for file in &edition.manifest.files {
+            let bytes = std::fs::read(edition.files().join(&file.path))
+                .unwrap_or_else(|error| panic!("{case}: {}: {error}", file.path.display()));
+            assert_eq!(
+                Digest::of(&bytes),
+                file.sha256,
+                "{case}: {}",
+                file.path.display()
+            );
+        }
+        if edition.manifest.serial != 0 {
+            let notes = std::fs::read_to_string(edition.index().join("notes"));
+            let notes = notes.unwrap_or_else(|error| panic!("{case}: the index: {error}"));
+            assert_eq!(notes, edition.manifest.name, "{case}");
+        }
+    }
+
+    /// Every path below the state folder, in order.
+    pub fn paths(&self) -> Vec<String> {
+        let entries = walkdir::WalkDir::new(self.state()).sort_by_file_name();
+        let relative = |entry: walkdir::DirEntry| {
+            let path = entry.path().strip_prefix(self.state()).expect("below it");
+            path.display().to_string()
+        };
+        entries
+            .into_iter()
+            .map(|entry| relative(entry.expect("readable")))
+            .collect()
+    }
+}
