@@ -1,0 +1,187 @@
+//! Sentences fit to be asked about: without citations, whole, and clear without the ones before.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Fewest and most words of a sentence that is asked about: shorter ones are headings, longer ones
+/// say several things.
+const WORDS: std::ops::RangeInclusive<usize> = 6..=36;
+
+/// A pattern that is a constant of this room and compiles; the tests run every one.
+pub fn pattern(text: &str) -> Regex {
+    Regex::new(text).unwrap_or_else(|error| unreachable!("a constant pattern: {error}"))
+}
+
+/// Citations and pointers to figures, in any bracket; brackets that lost their content.
+static CITATION: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\s*[(\[](?:[^()\[\]]*(?:et al|\b(?:19|20)\d\d[a-z]?\b|\bfigs?\b|\btables?\b|\bsupp|\bsee\b|\bibid|\bdoi\b|\bappendix|http)[^()\[\]]*|[\s,;.–-]*|\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*)[)\]]",
+    )
+});
+static SPACE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s+"));
+static SPACE_BEFORE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s+([.,;:])"));
+/// What cannot be understood outside its place, or is no plain prose.
+static UNFIT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\bet al\b|\bfigs?\b\.?|\btables?\b|\beq(?:uation)?s?\b|\bsupplement|\brespectively\b|\bhttps?:|\bwww\.|[@=<>≤≥±×→|{}_^~*\\]|\bp-value|\babove-mentioned|\baforementioned|\bthis (?:study|paper|article|work|section|chapter|review)\b|\b(?:former|latter)\b|\bdescribed (?:above|below|earlier|previously)\b|\bour\b|\bwe\b|\bi\b|\bmy\b|\?|…",
+    )
+});
+
+/// `sentence` without its citations.
+pub fn uncited(sentence: &str) -> String {
+    let text = CITATION.replace_all(sentence, "");
+    let text = SPACE.replace_all(text.trim(), " ");
+    SPACE_BEFORE.replace_all(&text, "$1").into_owned()
+}
+
+/// Whether the cleaned `sentence` can be asked about on its own.
+pub fn is_fit(sentence: &str) -> bool {
+    let words = sentence.split_whitespace().count();
+    WORDS.contains(&words)
+        && sentence.ends_with('.')
+        && sentence.starts_with(|c: char| c.is_uppercase())
+        && !UNFIT.is_match(sentence)
+        && is_balanced(sentence)
+        && !has_glued_heading(sentence)
+}
+
+fn is_balanced(text: &str) -> bool {
+    let count = |mark: char| text.matches(mark).count();
+    count('(') == count(')')
+        && count('[') == count(']')
+        && count('“') == count('”')
+        && count('"').is_multiple_of(2)
+}
+
+/// Whether a heading ran into the text: "Description Wheat is a stout grass".
+fn has_glued_heading(sentence: &str) -> bool {
+    const HEADINGS: &[&str] = &[
+        "Abstract",
+        "Background",
+        "Biology",
+        "Characteristics",
+        "Classification",
+        "Climate",
+        "Conclusion",
+        "Control",
+        "Cultivation",
+        "Description",
+        "Disease",
+        "Diseases",
+        "Distribution",
+        "Ecology",
+        "Economics",
+        "Etymology",
+        "Genetics",
+        "Growth",
+        "Harvest",
+        "History",
+        "Impact",
+        "Introduction",
+        "Management",
+        "Morphology",
+        "Nutrition",
+        "Objective",
+        "Origin",
+        "Overview",
+        "Pests",
+        "Prevention",
+        "Processing",
+        "Production",
+        "Symptoms",
+        "Taxonomy",
+        "Toxicity",
+        "Transmission",
+        "Treatment",
+        "Uses",
+        "Varieties",
+    ];
+    let mut words = sentence.split_whitespace();
+    let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    HEADINGS.contains(&first) && second.starts_with(|c: char| c.is_uppercase())
+}
+
+/// The words that a text has in lower case somewhere: no proper names.
+pub fn common_words<'t>(texts: impl IntoIterator<Item = &'t str>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for text in texts {
+        for word in text.split(|c: char| !c.is_alphanumeric() && c != '-') {
+            if word.starts_with(|c: char| c.is_lowercase()) && !found.contains(word) {
+                found.insert(word.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// `phrase`, which began a sentence, inside another: its first word in lower case unless it is a name.
+pub fn inside(phrase: &str, common: &BTreeSet<String>) -> String {
+    const ALWAYS: &[&str] = &[
+        "The", "A", "An", "Most", "Each", "Every", "All", "In", "On", "At", "During", "Under",
+    ];
+    let first = phrase.split_whitespace().next().unwrap_or("");
+    let lower = first.to_lowercase();
+    let known = common.contains(&lower)
+        || lower
+            .strip_suffix('s')
+            .is_some_and(|one| common.contains(one))
+        || common.contains(&format!("{lower}s"));
+    if ALWAYS.contains(&first) || (known && first.chars().skip(1).all(char::is_lowercase)) {
+        return format!("{lower}{}", &phrase[first.len()..]);
+    }
+    phrase.to_owned()
+}
+
+/// `text` with its first letter large.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn citations_go_and_what_is_said_in_brackets_stays() {
+        for (text, expected) in [
+            (
+                "Rice (Oryza sativa) feeds many (Khush, 2005; Li et al., 2010).",
+                "Rice (Oryza sativa) feeds many.",
+            ),
+            ("It grew [12, 14–16] by 5 % (Fig. 2).", "It grew by 5 %."),
+            ("Wheat () is old ( , ).", "Wheat is old."),
+            ("Sow at 10 °C (50 °F).", "Sow at 10 °C (50 °F)."),
+        ] {
+            assert_eq!(uncited(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_points_elsewhere_is_not_asked_about() {
+        assert!(is_fit("Maize seed germinates at 50 °F or warmer."));
+        for unfit in [
+            "We sowed the seed at 50 °F or warmer.",
+            "As Table 2 shows the seed needs 50 °F.",
+            "The two rates were 40 and 50 kg respectively.",
+            "The seed needs 50 °F",
+            "Description Wheat is a stout grass of medium height.",
+            "Short one here.",
+        ] {
+            assert!(!is_fit(unfit), "{unfit}");
+        }
+    }
+
+    #[test]
+    fn names_keep_their_capital() {
+        let common = common_words(["Sow wheat early. The seed of barley. Farmers in Iowa."]);
+        assert_eq!(inside("Wheat straw", &common), "wheat straw");
+        assert_eq!(inside("Seeds", &common), "seeds");
+        assert_eq!(inside("Iowa farmers", &common), "Iowa farmers");
+        assert_eq!(inside("The Iowa farmer", &common), "the Iowa farmer");
+    }
+}
