@@ -81,7 +81,7 @@ fn rules_make_pairs_that_pass_the_check() {
             "How deep should maize seed be sown in dry soil in Iowa, US?",
             "When should maize be harvested in Iowa, US?",
             "At what temperature is wet grain dried in the shed for maize in Iowa, US?",
-            "What is wheat in Kansas, US?",
+            "What is wheat?",
         ]
     );
     let first = &built.pairs[0];

@@ -54,35 +54,42 @@ pub fn in_mode(question: &str, unit: &Unit, mode: Mode, is_finding: bool) -> Opt
         [crop] if mode == Mode::External => Some(crop.as_str()),
         _ => None,
     };
-    let mut asked = question.to_owned();
     let needs_title = is_finding || (!names_topic && tagged_crop.is_none());
     if mode == Mode::None {
-        return (!needs_title).then_some(asked);
+        return (!needs_title).then(|| question.to_owned());
     }
-    if let Some(crop) = tagged_crop.filter(|_| !names_topic && !is_finding) {
-        asked = with_tail(&asked, &format!("for {crop}"));
-    }
-    let place = place_words(&source.place);
-    let named = format!("{asked} {}", if needs_title { &source.title } else { "" });
-    if let Some(place) = place.filter(|_| !names_place(&named, &source.place)) {
-        asked = with_tail(&asked, &format!("in {place}"));
+    let what = if source.is_study { "the study " } else { "" };
+    let title = source.title.trim_end_matches('.').replace(['“', '”', '"'], "'");
+    if question.starts_with("In the table") {
+        let named = question.contains(&title) || (names_topic && !is_finding);
+        let (table, rest) = question.split_once("”, ")?;
+        return Some(match named {
+            true => question.to_owned(),
+            false => format!("{table}” of {what}“{title}”, {rest}"),
+        });
     }
     if needs_title {
-        let what = if source.is_study { "the study " } else { "" };
-        let title = source
-            .title
-            .trim_end_matches('.')
-            .replace(['“', '”', '"'], "'");
-        asked = match asked.strip_prefix("In the table") {
-            Some(rest) => format!(
-                "In the table of {what}“{title}”{}",
-                rest.trim_start_matches(" of")
-            ),
-            None => format!("In {what}“{title}”, {}", lower_first(&asked)),
-        };
+        return Some(format!("In {what}“{title}”, {}", lower_first(question)));
+    }
+    let mut asked = question.to_owned();
+    if let Some(crop) = tagged_crop.filter(|_| !names_topic) {
+        asked = with_tail(&asked, &format!("for {crop}"));
+    }
+    // What a thing is does not change with the place.
+    if let Some(place) = place_words(&source.place)
+        && LOCAL.iter().any(|start| asked.starts_with(start))
+        && !names_place(&asked, &source.place)
+    {
+        asked = with_tail(&asked, &format!("in {place}"));
     }
     Some(asked)
 }
+
+/// Beginnings of questions whose answer may be another elsewhere.
+const LOCAL: &[&str] = &[
+    "How", "When", "Until when", "At what", "For how", "By how", "To what", "With what", "Within what", "Which", "Should",
+    "What should", "What is the", "What are the",
+];
 
 /// Whether `question` says what it is about: a crop, or a word of the title.
 fn names_topic(question: &str, unit: &Unit) -> bool {
@@ -106,9 +113,9 @@ fn names_place(text: &str, place: &Place) -> bool {
             .any(|found| place.covers(found) || found.covers(place))
 }
 
-/// `Iowa, US`; `None` where a place is not narrower than a country: most readers would not ask so.
+/// `Iowa, US`; `None` where a place is no narrower than a country: few would ask so.
 fn place_words(place: &Place) -> Option<String> {
-    (!place.is_general()).then(|| place.to_string())
+    place.region.is_some().then(|| place.to_string())
 }
 
 fn with_tail(question: &str, tail: &str) -> String {
@@ -141,7 +148,7 @@ mod tests {
         assert_eq!(asked(Mode::None), None);
         assert_eq!(
             asked(Mode::Context).as_deref(),
-            Some("In “Sowing”, how deep should seed be drilled in Iowa, US?")
+            Some("In “Sowing”, how deep should seed be drilled?")
         );
         assert_eq!(
             asked(Mode::External).as_deref(),

@@ -414,6 +414,10 @@ fn find_verb(text: &str) -> Option<(usize, Verb<'_>, usize)> {
         let Some(verb) = lexical(word, &text[..at]) else {
             continue;
         };
+        if is_have(verb) && !begins_amount(next) {
+            // "has been sown": a compound tense.
+            return None;
+        }
         // "Grain yield was ...": here the word is a noun.
         let is_noun = AUXILIARIES.contains(&next)
             || ["of", "and", "or", "has", "have", "had"].contains(&next);
@@ -422,6 +426,19 @@ fn find_verb(text: &str) -> Option<(usize, Verb<'_>, usize)> {
         }
     }
     None
+}
+
+fn is_have(verb: Verb<'_>) -> bool {
+    matches!(verb, Verb::Lexical { base: "have", .. })
+}
+
+/// Whether `word` may begin what somebody has: a number or "a height of".
+fn begins_amount(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "a", "an", "about", "approximately", "around", "roughly", "nearly", "up", "at", "between", "over", "more", "less",
+        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve",
+    ];
+    WORDS.contains(&word) || word.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The verb that `word` is behind `subject`, where both agree in number.
@@ -516,6 +533,7 @@ mod tests {
             "Using mulch is wise.",
             "Wheat, rice and maize are cereals.",
             "Do not sow.",
+            "The field has been sown.",
             "Cover crops are sown in autumn.",
         ] {
             let found = Clause::parse(sentence);

@@ -106,17 +106,11 @@ fn candidates(unit: &Unit) -> Vec<Found> {
                 found.extend(of_list(items, unit));
             }
             Body::Table(table) => {
-                let title = unit.heading();
-                let title = if title.is_empty() {
-                    &unit.source.title
-                } else {
-                    title
-                };
-                let drafts = table::drafts(table, title, &unit.source.common);
+                let drafts = table::drafts(table, &unit.source.title, unit.heading(), &unit.source.common);
                 found.extend(drafts.into_iter().map(|draft| Found {
                     kind: Kind::Cell,
                     draft,
-                    is_finding: false,
+                    is_finding: unit.source.is_study,
                 }));
             }
             Body::Caption(_) => {}
@@ -238,8 +232,8 @@ mod tests {
             [
                 "How deep should maize seed be sown in dry soil in Iowa, US?",
                 "What is maize?",
-                "In the table of “Depth”, what is the seed rate for Loam for maize in Iowa, US?",
-                "In the table of “Depth”, what is the seed rate for Clay for maize in Iowa, US?",
+                "In the table under “Depth” in “Planting maize in Iowa”, what is the seed rate for Loam?",
+                "In the table under “Depth” in “Planting maize in Iowa”, what is the seed rate for Clay?",
                 "What does “Planting maize in Iowa” list under “Tools”?",
             ]
         );

@@ -29,10 +29,10 @@ static UNIT: LazyLock<Regex> =
 static CAPTION_MARK: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)^\s*(?:supplementary )?table\s*[A-Z]?\d*[.:]?\s*"));
 
-/// A question a sound cell of `table`, with the answer as a sentence and the row as support; `title` is
-/// named where the table has no caption.
-pub fn drafts(table: &Table, title: &str, common: &BTreeSet<String>) -> Vec<Draft> {
-    let Some(name) = name(table, title) else {
+/// A question a sound cell of `table`, with the answer as a sentence and the row as support; `title` and
+/// `heading` are named where the table has no caption.
+pub fn drafts(table: &Table, title: &str, heading: &str, common: &BTreeSet<String>) -> Vec<Draft> {
+    let Some(name) = name(table, title, heading) else {
         return Vec::new();
     };
     if !COLUMNS.contains(&table.header.len()) || table.rows.len() < 2 || !has_plain_rows(table) {
@@ -89,7 +89,7 @@ fn is_unit(unit: &str) -> bool {
 }
 
 /// How the table is named in a question.
-fn name(table: &Table, title: &str) -> Option<String> {
+fn name(table: &Table, title: &str, heading: &str) -> Option<String> {
     let quoted = |text: &str| {
         text.trim()
             .trim_end_matches('.')
@@ -106,7 +106,8 @@ fn name(table: &Table, title: &str) -> Option<String> {
                 .contains(&words)
                 .then(|| format!("the table “{first}”"))
         }
-        None => (!title.is_empty()).then(|| format!("the table of “{}”", quoted(title))),
+        None if heading.is_empty() => Some(format!("the table of “{}”", quoted(title))),
+        None => Some(format!("the table under “{}” in “{}”", quoted(heading), quoted(title))),
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
             &[&["Sandy loam", "120"], &["Heavy clay", "140"]],
         );
         let common = BTreeSet::from(["seed".to_owned()]);
-        let drafts = drafts(&table, "Sowing", &common);
+        let drafts = drafts(&table, "Sowing", "Rates", &common);
         assert_eq!(drafts.len(), 2);
         assert_eq!(
             drafts[0].question,
@@ -194,10 +195,10 @@ mod tests {
             &["Treatment", "Yield"],
             &[&["Control", "4.2 ± 0.1"], &["Manure", "5.1ab"]],
         );
-        assert!(drafts(&stats, "Yield", &common).is_empty());
+        assert!(drafts(&stats, "Yield", "", &common).is_empty());
         let twice = table(None, &["Soil", "Rate"], &[&["Loam", "1"], &["Loam", "2"]]);
-        assert!(drafts(&twice, "Rates", &common).is_empty());
+        assert!(drafts(&twice, "Rates", "", &common).is_empty());
         let nameless = table(None, &["Soil", ""], &[&["Loam", "1"], &["Clay", "2"]]);
-        assert!(drafts(&nameless, "Rates", &common).is_empty());
+        assert!(drafts(&nameless, "Rates", "", &common).is_empty());
     }
 }
