@@ -82,7 +82,11 @@ fn held_out_documents_stay_out_and_a_leak_fails_the_check() {
     };
     assert_eq!(build(false).len(), 2);
     let mut check = almanac(&folder.path().join("state"));
-    check.args(["dataset", "check"]).arg(&out).arg("--held-out").arg(&set);
+    check
+        .args(["dataset", "check"])
+        .arg(&out)
+        .arg("--held-out")
+        .arg(&set);
     check.assert().failure().stdout(contains("held-out"));
     let kept = build(true);
     assert_eq!(kept.len(), 1);

@@ -59,7 +59,10 @@ pub fn in_mode(question: &str, unit: &Unit, mode: Mode, is_finding: bool) -> Opt
         return (!needs_title).then(|| question.to_owned());
     }
     let what = if source.is_study { "the study " } else { "" };
-    let title = source.title.trim_end_matches('.').replace(['“', '”', '"'], "'");
+    let title = source
+        .title
+        .trim_end_matches('.')
+        .replace(['“', '”', '"'], "'");
     if question.starts_with("In the table") {
         let named = question.contains(&title) || (names_topic && !is_finding);
         let (table, rest) = question.split_once("”, ")?;
@@ -87,8 +90,20 @@ pub fn in_mode(question: &str, unit: &Unit, mode: Mode, is_finding: bool) -> Opt
 
 /// Beginnings of questions whose answer may be another elsewhere.
 const LOCAL: &[&str] = &[
-    "How", "When", "Until when", "At what", "For how", "By how", "To what", "With what", "Within what", "Which", "Should",
-    "What should", "What is the", "What are the",
+    "How",
+    "When",
+    "Until when",
+    "At what",
+    "For how",
+    "By how",
+    "To what",
+    "With what",
+    "Within what",
+    "Which",
+    "Should",
+    "What should",
+    "What is the",
+    "What are the",
 ];
 
 /// Whether `question` says what it is about: a crop, or a word of the title.

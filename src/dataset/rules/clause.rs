@@ -16,7 +16,15 @@ const VERBS: &[(&str, &str, &str)] = &[
     ("attack", "attacks", ""),
     ("bear", "bears", "bore"),
     ("cause", "causes", ""),
+    ("belong", "belongs", ""),
     ("comprise", "comprises", ""),
+    ("consist", "consists", "consisted"),
+    ("contribute", "contributes", ""),
+    ("damage", "damages", ""),
+    ("depend", "depends", "depended"),
+    ("lead", "leads", ""),
+    ("result", "results", ""),
+    ("transmit", "transmits", ""),
     ("consume", "consumes", "consumed"),
     ("contain", "contains", "contained"),
     ("cost", "costs", ""),
@@ -24,6 +32,7 @@ const VERBS: &[(&str, &str, &str)] = &[
     ("grow", "grows", "grew"),
     ("have", "has", "had"),
     ("include", "includes", ""),
+    ("involve", "involves", ""),
     ("infect", "infects", ""),
     ("last", "lasts", "lasted"),
     ("lay", "lays", ""),
@@ -150,6 +159,7 @@ const VAGUE: &[&str] = &[
     "but",
     "or",
     "whether",
+    "whereas",
     "how",
     "why",
     "above",
@@ -234,6 +244,15 @@ const VAGUE: &[&str] = &[
     "reduces",
     "became",
     "began",
+    "different",
+    "differences",
+    "difference",
+    "significant",
+    "effect",
+    "effects",
+    "additional",
+    "new",
+    "further",
     "study",
     "studied",
     "experiment",
@@ -244,6 +263,56 @@ const VAGUE: &[&str] = &[
     "turns",
     "remains",
     "remain",
+];
+
+/// Nouns that name nothing without more words.
+const EMPTY: &[&str] = &[
+    "process",
+    "extension",
+    "method",
+    "methods",
+    "system",
+    "site",
+    "term",
+    "name",
+    "project",
+    "approach",
+    "model",
+    "area",
+    "region",
+    "value",
+    "values",
+    "trend",
+    "increase",
+    "decrease",
+    "change",
+    "changes",
+    "combination",
+    "analysis",
+    "test",
+    "sample",
+    "samples",
+    "group",
+    "groups",
+    "practice",
+    "technique",
+    "trial",
+    "trials",
+    "rest",
+    "thing",
+    "things",
+    "aim",
+    "goal",
+    "objective",
+    "problem",
+    "question",
+    "reason",
+    "answer",
+    "author",
+    "paper",
+    "factor",
+    "factors",
+    "work",
 ];
 
 /// Prepositions that no subject begins with; some may lead a sentence up to a comma.
@@ -280,6 +349,44 @@ const PREPOSITIONS: &[&str] = &[
     "and",
 ];
 const LEADS: &[&str] = &["In", "On", "At", "During", "Under"];
+
+/// Words of phrases before a comma that name no place and no time.
+const NO_PLACE: &[&str] = &[
+    "contrast",
+    "addition",
+    "general",
+    "particular",
+    "fact",
+    "total",
+    "conclusion",
+    "summary",
+    "brief",
+    "short",
+    "turn",
+    "essence",
+    "theory",
+    "practice",
+    "most",
+    "all",
+    "comparison",
+    "average",
+    "case",
+    "cases",
+    "contrary",
+    "hand",
+    "order",
+    "way",
+    "part",
+    "parallel",
+    "principle",
+    "recent",
+    "years",
+    "past",
+    "response",
+    "line",
+    "least",
+    "first",
+];
 
 /// Most words of a subject, and of the phrase before the comma.
 const MOST_SUBJECT_WORDS: usize = 9;
@@ -394,7 +501,10 @@ fn led(text: &str) -> Option<(Option<&str>, &str)> {
         .split(' ')
         .skip(1)
         .all(|word| !VAGUE.contains(&word.to_lowercase().as_str()) && !AUXILIARIES.contains(&word));
-    (count <= MOST_LEAD_WORDS && is_plain).then_some((Some(lead), rest))
+    let refers = NO_PLACE
+        .iter()
+        .any(|word| lead.split(' ').any(|own| own == *word));
+    (count <= MOST_LEAD_WORDS && is_plain && !refers).then_some((Some(lead), rest))
 }
 
 /// Where the first verb begins, which it is, and where the rest begins.
@@ -435,8 +545,29 @@ fn is_have(verb: Verb<'_>) -> bool {
 /// Whether `word` may begin what somebody has: a number or "a height of".
 fn begins_amount(word: &str) -> bool {
     const WORDS: &[&str] = &[
-        "a", "an", "about", "approximately", "around", "roughly", "nearly", "up", "at", "between", "over", "more", "less",
-        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve",
+        "a",
+        "an",
+        "about",
+        "approximately",
+        "around",
+        "roughly",
+        "nearly",
+        "up",
+        "at",
+        "between",
+        "over",
+        "more",
+        "less",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "twelve",
     ];
     WORDS.contains(&word) || word.starts_with(|c: char| c.is_ascii_digit())
 }
@@ -489,6 +620,7 @@ fn is_subject(subject: &str) -> bool {
             .iter()
             .all(|word| word.chars().all(|c| !c.is_alphabetic()))
         && !(first == "the" && words.len() == 1)
+        && !(words.len() <= 2 && EMPTY.contains(&last.as_str()))
 }
 
 #[cfg(test)]

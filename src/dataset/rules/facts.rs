@@ -18,7 +18,7 @@ static WHEN: LazyLock<Regex> = LazyLock::new(|| {
 });
 static WHERE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:(?:mainly|primarily|widely|commonly|usually|also|mostly|often|now) )?(?P<done>grown|cultivated|found|produced|located|distributed|native|planted|domesticated)(?: (?:mainly|primarily|widely|commonly|mostly|only))? (?:in|to|throughout|across) (?P<place>.+)$",
+        r"^(?:(?:mainly|primarily|widely|commonly|usually|mostly) )?(?:(?P<done>grown|cultivated|found|produced|located|distributed|planted)(?: (?:mainly|primarily|widely|commonly|mostly|only))? (?:in|throughout|across)|native to) (?P<place>.+)$",
     )
 });
 static USED: LazyLock<Regex> = LazyLock::new(|| {
@@ -36,18 +36,299 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DEFINED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:(?:one of|a type of|a kind of|a form of) )?(?:an?|the|one of the) (?P<what>(?:[\w-]+ ){1,}.+)$",
+        r"^(?:(?:one of|a type of|a kind of|a form of) )?(?P<article>an?|the) (?P<what>(?:[\w-]+ ){2,}.+)$",
     )
 });
-static SPREAD: LazyLock<Regex> = LazyLock::new(|| {
+static AGENT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:(?:mainly|primarily|usually|commonly|often) )?(?P<done>transmitted|spread|pollinated|propagated|controlled|measured|treated|carried) by (?P<what>.+)$",
+        r"^(?:(?:mainly|primarily|usually|commonly|often|largely|strongly|greatly|easily|also) )?(?P<done>transmitted by|spread by|pollinated by|propagated by|controlled by|measured by|treated with|carried by|affected by|influenced by|determined by|limited by|regulated by|damaged by|favou?red by|attacked by|eaten with|served with|infected with|associated with|made from|made of|made by|derived from|composed of|obtained from|extracted from|produced from|produced by|involved in|sensitive to|susceptible to|resistant to|tolerant of|tolerant to|vulnerable to|rich in|high in) (?P<what>.+)$",
     )
 });
+/// A task of somebody, and how it is done.
+static WAY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^be (?P<done>kept|stored|planted|sown|applied|controlled|prepared|propagated|harvested|treated|managed|prevented|cured|watered|irrigated|grown|reduced|avoided|dried|eaten|cooked|pruned|fed|improved|increased) (?:by|with|using|in|on|under|at|through|as) (?P<how>.+)$",
+    )
+});
+static CAN_USE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?:also )?be (?:also )?used (?P<as>to|for|as) (?P<what>.+)$"));
+/// What something may bring about.
+static MAY_DO: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?P<done>cause|lead to|result in|contribute to|involve|include|require|damage|attack|infect|transmit|prevent) (?P<what>[a-z].+)$",
+    )
+});
+/// "The main objective of ...": a thing of which there is one.
+static SINGLE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^The (?:main|primary|most|best|major|ideal|usual|chief|principal|only|optimum|optimal|right|safest|earliest|latest|highest|lowest|largest) ",
+    )
+});
+static NAMES_IT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^(?:the|a|an|to|that|not|from|between|about|in|[A-Z]\w+|\d\S*|\w+ing)\b")
+});
+/// Verbs with the word that a question about their object ends with.
+const WITH: &[(&str, &[&str])] = &[
+    ("consist", &["of"]),
+    ("depend", &["on"]),
+    ("belong", &["to"]),
+    ("feed", &["on"]),
+    ("lead", &["to"]),
+    ("result", &["in"]),
+    ("contribute", &["to"]),
+];
 
 /// A verb in the passive or one that stands alone: a question may end with it.
 static DONE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"\b(?:\w+ed|grown|sown|cut|dug|eaten|kept|put|taken|given|be \w+|begin|start)\b")
+});
+
+/// What a definition says that a thing is: its kind. Anything else is a remark on it.
+const KINDS: &[&str] = &[
+    "grass",
+    "plant",
+    "crop",
+    "cereal",
+    "fruit",
+    "vegetable",
+    "tree",
+    "shrub",
+    "herb",
+    "legume",
+    "root",
+    "tuber",
+    "seed",
+    "grain",
+    "nut",
+    "berry",
+    "flower",
+    "bulb",
+    "pod",
+    "leaf",
+    "weed",
+    "vine",
+    "spice",
+    "drink",
+    "dish",
+    "food",
+    "flour",
+    "oil",
+    "juice",
+    "seasoning",
+    "pickle",
+    "product",
+    "sugar",
+    "syrup",
+    "pest",
+    "insect",
+    "beetle",
+    "moth",
+    "fly",
+    "mite",
+    "nematode",
+    "worm",
+    "aphid",
+    "fungus",
+    "virus",
+    "bacterium",
+    "pathogen",
+    "parasite",
+    "disease",
+    "disorder",
+    "condition",
+    "deficiency",
+    "process",
+    "method",
+    "practice",
+    "technique",
+    "system",
+    "procedure",
+    "approach",
+    "group",
+    "species",
+    "genus",
+    "variety",
+    "cultivar",
+    "hybrid",
+    "type",
+    "form",
+    "class",
+    "family",
+    "order",
+    "compound",
+    "enzyme",
+    "protein",
+    "gene",
+    "hormone",
+    "acid",
+    "vitamin",
+    "nutrient",
+    "mineral",
+    "element",
+    "gas",
+    "fertilizer",
+    "fertiliser",
+    "herbicide",
+    "insecticide",
+    "fungicide",
+    "pesticide",
+    "toxin",
+    "alkaloid",
+    "antioxidant",
+    "layer",
+    "part",
+    "tissue",
+    "organ",
+    "tool",
+    "machine",
+    "implement",
+    "measure",
+    "unit",
+    "term",
+    "index",
+    "ratio",
+    "stage",
+    "cell",
+    "polymer",
+    "starch",
+    "fibre",
+    "fiber",
+    "member",
+    "relative",
+    "mixture",
+    "substance",
+    "material",
+    "mushroom",
+    "inhibitor",
+];
+/// What a thing may be with a definite article: a process or a part, no rank.
+const PROCESSES: &[&str] = &[
+    "process",
+    "ability",
+    "practice",
+    "study",
+    "act",
+    "combination",
+    "state",
+    "stage",
+    "layer",
+    "period",
+    "ratio",
+    "removal",
+    "canal",
+    "loss",
+    "amount",
+    "transfer",
+    "conversion",
+];
+/// Adjectives of remarks.
+const RANKS: &[&str] = &[
+    "major",
+    "key",
+    "important",
+    "dominant",
+    "simple",
+    "good",
+    "significant",
+    "great",
+    "main",
+    "promising",
+    "potential",
+    "critical",
+    "vital",
+    "serious",
+    "severe",
+    "desirable",
+    "valuable",
+    "useful",
+    "popular",
+    "well-known",
+    "crucial",
+    "prominent",
+    "staple",
+    "national",
+    "common",
+    "primary",
+    "first",
+    "second",
+    "third",
+    "largest",
+    "most",
+    "only",
+    "best",
+    "traditional",
+    "leading",
+    "principal",
+    "essential",
+    "big",
+    "frequent",
+    "new",
+    "preferred",
+    "suitable",
+    "basic",
+    "typical",
+];
+/// Nouns that name nothing by themselves.
+const GENERAL: &[&str] = &[
+    "plant",
+    "plants",
+    "fruit",
+    "fruits",
+    "grain",
+    "grains",
+    "virus",
+    "viruses",
+    "flower",
+    "flowers",
+    "crop",
+    "crops",
+    "tree",
+    "trees",
+    "seed",
+    "seeds",
+    "leaf",
+    "leaves",
+    "root",
+    "roots",
+    "disease",
+    "diseases",
+    "pest",
+    "pests",
+    "insect",
+    "insects",
+    "fungus",
+    "pathogen",
+    "species",
+    "variety",
+    "varieties",
+    "cultivar",
+    "cultivars",
+    "region",
+    "area",
+    "process",
+    "method",
+    "stage",
+    "gene",
+    "protein",
+    "product",
+    "soil",
+    "stem",
+    "term",
+    "name",
+    "genus",
+];
+/// Places that are no names.
+static REGION: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:tropics|tropical|temperate|countries|regions|world|continents|climates|highlands|lowlands|areas|soils|zones|hemispheres?)\b",
+    )
+});
+
+/// The participle of a sentence in the passive, with hardly anything behind it.
+static SOON_DONE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?:(?:usually|best|typically|generally|commonly|often|ready to be) )?(?:\w+ed|grown|sown|cut|dug|ready)(?: (?:by hand|to \w+))?$",
+    )
 });
 
 /// Words that never begin what a definition defines: it would be about something else.
@@ -99,20 +380,33 @@ pub fn ask(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
     let is_now = matches!(verb, "is" | "are");
     because(clause, common)
         .or_else(|| when(clause, verb, common))
-        .or_else(|| {
-            if is_now || matches!(verb, "was" | "were") {
-                passive(clause, common)
-            } else {
-                None
-            }
-        })
-        .or_else(|| {
-            if is_now {
-                definition(clause, verb, common)
-            } else {
-                None
-            }
-        })
+        .or_else(|| able(clause, common))
+        .or_else(|| is_now.then(|| passive(clause, common))?)
+        .or_else(|| is_now.then(|| definition(clause, verb, common))?)
+}
+
+/// "can be used for", "should be kept in", "may cause".
+fn able(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
+    let rest = clause.rest;
+    if let Some(found) = CAN_USE.captures(rest) {
+        let what = if &found["as"] == "as" {
+            "be used as"
+        } else {
+            "be used for"
+        };
+        return Some(clause.question("What", what, common));
+    }
+    if let Some(found) = WAY.captures(rest) {
+        let is_figure = main_clause(&found["how"]).contains(|c: char| c.is_ascii_digit());
+        let kept = format!("be {}", &found["done"]);
+        return (!is_figure && found["how"].split(' ').count() >= 2)
+            .then(|| clause.question("How", &kept, common));
+    }
+    let found = MAY_DO.captures(rest)?;
+    let is_plain = found["what"].split(' ').count() >= 2
+        && !found["what"].starts_with("it ")
+        && !found["what"].starts_with("them ");
+    is_plain.then(|| clause.question("What", &found["done"], common))
 }
 
 fn because(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
@@ -145,6 +439,10 @@ fn when(clause: &Clause<'_>, verb: &str, common: &BTreeSet<String>) -> Option<St
         ]
         .iter()
         .any(|word| format!("{what} ").contains(word));
+    let is_now = matches!(verb, "is" | "are");
+    if is_now && (!SOON_DONE.is_match(what) || &found["when"] == "until") {
+        return None;
+    }
     let wh = if &found["when"] == "until" {
         "Until when"
     } else {
@@ -172,18 +470,30 @@ fn passive(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
         return (found["what"].split(' ').count() <= 8)
             .then(|| clause.question("What", "also known as", common));
     }
-    if let Some(found) = SPREAD.captures(rest) {
+    if let Some(found) = AGENT.captures(rest) {
         let what = main_clause(&found["what"]);
-        let is_figure = what.contains(|c: char| c.is_ascii_digit());
-        return (!is_figure)
-            .then(|| clause.question("What", &format!("{} by", &found["done"]), common));
+        let is_plain = !what.contains(|c: char| c.is_ascii_digit()) && !what.is_empty();
+        return is_plain.then(|| clause.question("What", &found["done"], common));
+    }
+    let is_of_something = [" of ", " for ", " in ", " to "]
+        .iter()
+        .any(|joint| clause.subject.contains(joint));
+    if SINGLE.is_match(clause.subject) && is_of_something && NAMES_IT.is_match(rest) {
+        return Some(clause.question("What", "", common));
     }
     let found = WHERE.captures(rest)?;
-    let is_place = !found["place"].starts_with("be ")
-        && !found["place"].starts_with(|c: char| c.is_ascii_digit());
-    let kept = match &found["done"] {
-        "native" => "native to",
-        done => done,
+    let place = main_clause(&found["place"]);
+    let names = place
+        .split(' ')
+        .filter(|word| word.starts_with(|c: char| c.is_uppercase()))
+        .count();
+    // One place of many is no answer to where; `native to` names all.
+    let several = names >= 2 && (found["place"].contains(", ") || place.contains(" and "));
+    let done = found.name("done").map_or("native", |done| done.as_str());
+    let (kept, is_place) = match done {
+        "native" => ("native to", names >= 1 || REGION.is_match(place)),
+        "located" => ("located", names >= 1),
+        done => (done, several || REGION.is_match(place)),
     };
     is_place.then(|| clause.question("Where", kept, common))
 }
@@ -196,15 +506,43 @@ fn definition(clause: &Clause<'_>, verb: &str, common: &BTreeSet<String>) -> Opt
         .iter()
         .find_map(|article| subject.strip_prefix(article))
         .unwrap_or(&subject);
-    let first = bare.split(' ').next()?;
-    let is_term = bare.split(' ').count() <= 4
-        && !NO_TERM.contains(&first.to_lowercase().as_str())
-        && ![" of ", " in ", " for ", " on ", " and ", " to "]
+    let words: Vec<&str> = bare.split(' ').collect();
+    let joins = |word: &&str| {
+        matches!(
+            *word,
+            "of" | "in" | "for" | "on" | "and" | "to" | "from" | "during" | "with" | "by"
+        )
+    };
+    let is_term = words.len() <= 4
+        && !words.iter().any(joins)
+        && !words
             .iter()
-            .any(|joint| bare.contains(joint))
-        && found["what"].split(' ').count() >= 3
-        && clause.lead.is_none();
-    is_term.then(|| format!("What {verb} {subject}?"))
+            .any(|word| word.ends_with("ed") && word.len() > 4)
+        && !NO_TERM.contains(&words.first()?.to_lowercase().as_str())
+        && !(words.len() == 1 && GENERAL.contains(&words[0]));
+    let what: Vec<&str> = found["what"].split([' ', ',']).collect();
+    let head = what.iter().take_while(|word| {
+        !joins(word)
+            && !matches!(
+                **word,
+                "that" | "which" | "who" | "used" | "made" | "" | "where" | "native"
+            )
+    });
+    let head: Vec<&str> = head.copied().collect();
+    let kinds = if &found["article"] == "the" {
+        PROCESSES
+    } else {
+        KINDS
+    };
+    let noun = head.last().copied().unwrap_or("");
+    let noun = noun
+        .strip_suffix('s')
+        .filter(|one| kinds.contains(one))
+        .unwrap_or(noun);
+    let is_kind = kinds.contains(&noun)
+        && !head.iter().any(|word| RANKS.contains(word))
+        && what.len() > head.len();
+    (is_term && is_kind && clause.lead.is_none()).then(|| format!("What {verb} {subject}?"))
 }
 
 /// "Symptoms include wilting": what do they include.
@@ -212,9 +550,32 @@ fn taken(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
     let Verb::Lexical { base, .. } = clause.verb else {
         return None;
     };
-    let is_asked = matches!(base, "include" | "attack" | "infect" | "prefer" | "cause");
+    if let Some((_, joints)) = WITH.iter().find(|(verb, _)| *verb == base) {
+        let joint = joints
+            .iter()
+            .find(|joint| clause.rest.starts_with(&format!("{joint} ")))?;
+        let is_plain = !clause.rest.contains(|c: char| c.is_ascii_digit())
+            && clause.subject.split(' ').count() <= 7;
+        return is_plain.then(|| clause.question("What", joint, common));
+    }
+    let is_asked = matches!(
+        base,
+        "include"
+            | "attack"
+            | "infect"
+            | "prefer"
+            | "cause"
+            | "involve"
+            | "damage"
+            | "transmit"
+            | "tolerate"
+    );
     let has_figure = clause.rest.contains(|c: char| c.is_ascii_digit());
-    let is_plain = clause.rest.split(' ').count() >= 2 && clause.subject.split(' ').count() <= 6;
+    let is_plain = clause.rest.split(' ').count() >= 2
+        && clause.subject.split(' ').count() <= 6
+        && !["them ", "it ", "such "]
+            .iter()
+            .any(|start| clause.rest.starts_with(start));
     (is_asked && !has_figure && is_plain).then(|| clause.question("What", "", common))
 }
 
@@ -252,6 +613,30 @@ mod tests {
             (
                 "Symptoms include wilting and yellow leaves.",
                 "What do symptoms include?",
+            ),
+            (
+                "Symptoms may be used to find leaf rust early.",
+                "What may symptoms be used for?",
+            ),
+            (
+                "Leaf rust can be controlled by resistant varieties.",
+                "How can leaf rust be controlled?",
+            ),
+            (
+                "Leaf rust may cause heavy losses of grain.",
+                "What may leaf rust cause?",
+            ),
+            (
+                "Wheat is susceptible to rust and to drought.",
+                "What is wheat susceptible to?",
+            ),
+            (
+                "The seed consists of germ, bran and starch.",
+                "What does the seed consist of?",
+            ),
+            (
+                "The main aim of breeding is a high yield.",
+                "What is the main aim of breeding?",
             ),
             (
                 "Leaf rust is also known as brown rust.",

@@ -20,6 +20,7 @@ use super::teacher::{Draft, Job, Manner, Reply, Teacher};
 use crate::documents::{Body, sentences};
 use crate::study::Ledger;
 use clause::Clause;
+use text::is_glued;
 
 /// Most items of a list that is asked for whole, and most words of one.
 const ITEMS: std::ops::RangeInclusive<usize> = 2..=8;
@@ -106,7 +107,12 @@ fn candidates(unit: &Unit) -> Vec<Found> {
                 found.extend(of_list(items, unit));
             }
             Body::Table(table) => {
-                let drafts = table::drafts(table, &unit.source.title, unit.heading(), &unit.source.common);
+                let drafts = table::drafts(
+                    table,
+                    &unit.source.title,
+                    unit.heading(),
+                    &unit.source.common,
+                );
                 found.extend(drafts.into_iter().map(|draft| Found {
                     kind: Kind::Cell,
                     draft,
@@ -126,6 +132,9 @@ fn of_sentence(sentence: &str, unit: &Unit) -> Option<Found> {
     }
     let clause = Clause::parse(&sentence)?;
     let common = &unit.source.common;
+    if is_glued(clause.subject, common) {
+        return None;
+    }
     let (kind, question) = match quantity::ask(&clause, common) {
         Some(question) => (Kind::Quantity, question),
         None => (Kind::Fact, facts::ask(&clause, common)?),

@@ -16,6 +16,8 @@ const HEAT: &str = r"(?:°\s?[CF]|º\s?[CF]|degrees? (?:Celsius|Fahrenheit|C|F))
 const TIME: &str = r"(?:seconds?|minutes?|min|hours?|h|days?|weeks?|months?|years?)";
 const SHARE: &str = r"(?:%|per ?cent)";
 const AMOUNT: &str = r"(?:(?:million |billion )?(?:tonnes?|tons|hectares|acres)|mg|kg|g|t|lbs?|pounds?|ounces?|oz|quintals?|bushels?|(?:kilo)?grams?|ml|mL|l|L|(?:milli)?lit(?:re|er)s?|gallons?|cups?|ha|hectares?|acres?|ppm|mM|kPa|MPa)";
+const MONTH: &str =
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)";
 const PER: &str =
     r"(?:\s?/\s?[A-Za-z]+\d?|\sper\s[a-z]+|\s(?:ha|hm|plant|kg|L|m|year|y|day|d)\s?[-−–]\s?[12])*";
 /// What a number measures, in one or two words.
@@ -113,6 +115,45 @@ static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
             false,
         ),
         place(
+            format!(r"to {} (moisture|humidity)\b", quantity(SHARE)),
+            Wh::Word(|noun| Some(format!("To what {noun}"))),
+            false,
+        ),
+        place(
+            format!(
+                r"at {} (?:grain |relative )?(moisture|humidity)\b",
+                quantity(SHARE)
+            ),
+            Wh::Word(|noun| Some(format!("At what {noun}"))),
+            false,
+        ),
+        place(
+            format!(r"between {NUMBER} and {NUMBER}\s?{HEAT}"),
+            Wh::Fixed("Between what temperatures"),
+            false,
+        ),
+        place(
+            format!(
+                r"{NEAR}{NUMBER}(?:\s?(?:-|–|to|or)\s?{NUMBER})? ((?:days|weeks|months) (?:after|before) (?:planting|sowing|seeding|transplanting|emergence|germination|flowering|anthesis|bloom|silking|pollination|harvest|calving|lambing))\b"
+            ),
+            Wh::Word(|when| Some(format!("How many {when}"))),
+            false,
+        ),
+        place(
+            format!(
+                r"(?:in|after) {NEAR}{NUMBER}(?:\s?(?:-|–|to|or)\s?{NUMBER})? (days|weeks|months)$"
+            ),
+            Wh::Word(|unit| Some(format!("After how many {unit}"))),
+            false,
+        ),
+        place(
+            format!(
+                r"(?:in|from|between|before|by|after|on|around) (?:(?:the|early|mid|late|end|start|beginning|of|first|second|last|half|week|about|and|to|or|-|–|\d{{1,2}}|{MONTH})[\s-]?)*\b{MONTH}(?: \d{{1,2}}\b)?(?:(?: to| and|-|–) (?:(?:early|mid|late|about|the|end|of|\d{{1,2}})[\s-])*{MONTH}(?: \d{{1,2}}\b)?)?"
+            ),
+            Wh::Fixed("When"),
+            false,
+        ),
+        place(
             r"in (?:1[5-9]|20)\d\d\b".into(),
             Wh::Fixed("In what year"),
             false,
@@ -170,6 +211,12 @@ static HOURS: LazyLock<Regex> = LazyLock::new(|| {
         r"^{NEAR}{NUMBER}(?:\s?(?:-|–|to|or)\s?{NUMBER})? (?P<unit>hours|days|weeks|months) of (?P<what>[a-z]+(?: [a-z]+)?)(?P<tail>(?: (?:per|for|in|during|to|at|each|every|a)\b.*)?)$"
     ))
 });
+static HELD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(&format!(
+        r"^{}\s?(?P<what>[a-z]+(?: [a-z]+)?)$",
+        quantity(SHARE)
+    ))
+});
 static LASTING: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!(r"^{}(?P<tail>.*)$", quantity(TIME))));
 static WEIGHING: LazyLock<Regex> =
@@ -199,7 +246,7 @@ static SECOND_VERB: LazyLock<Regex> = LazyLock::new(|| {
 });
 static BAD_TAIL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:than|more|less|higher|lower|greater|or|to|of|and|-|–|/|−|±|older|younger|larger|smaller|longer|shorter|above|below|\d)",
+        r"^(?:than|more|less|higher|lower|greater|or|to|of|-|–|/|−|±|older|younger|larger|smaller|longer|shorter|above|below|\d)",
     )
 });
 
@@ -220,14 +267,10 @@ pub fn ask(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
     let asked = match clause.verb {
         Verb::Auxiliary(_) => bare(clause, main, common),
         Verb::Lexical { base, .. } => taken(clause, base, main, common),
-        Verb::Instruction(_) => {
-            let found = MUCH.captures(main)?;
-            Some(clause.question(
-                &format!("How much {}", &found["what"]),
-                found["tail"].trim(),
-                common,
-            ))
-        }
+        Verb::Instruction(_) => MUCH.captures(main).map(|found| {
+            let wh = format!("How much {}", &found["what"]);
+            clause.question(&wh, found["tail"].trim(), common)
+        }),
     };
     // Behind other verbs a place may belong to their object: "reduces a yield grown at 20 °C".
     let may_have_place = match clause.verb {
@@ -270,7 +313,10 @@ fn taken(clause: &Clause<'_>, base: &str, main: &str, common: &BTreeSet<String>)
             if let Some(found) = OWNED.captures(main) {
                 return ask(format!("What {}", &found["what"]), tail(&found["tail"])?);
             }
-            if let Some(found) = PART.captures(main) {
+            if let Some(found) = PART
+                .captures(main)
+                .filter(|found| !is_vague_whole(&found["what"]))
+            {
                 return ask(format!("What percentage of {}", &found["what"]), "");
             }
             if let Some(found) = HOURS.captures(main) {
@@ -282,11 +328,32 @@ fn taken(clause: &Clause<'_>, base: &str, main: &str, common: &BTreeSet<String>)
             if let Some(found) = MUCH.captures(main) {
                 return ask(format!("How much {}", &found["what"]), &found["tail"]);
             }
+            if let Some(found) = HELD
+                .captures(main)
+                .filter(|_| matches!(base, "have" | "contain"))
+            {
+                return ask(format!("How much {}", &found["what"]), "");
+            }
             let found = COUNT.captures(main)?;
             let is_unit = found["what"].split(' ').any(|word| UNITS.is_match(word));
             (!is_unit).then(|| ask(format!("How many {}", &found["what"]), &found["tail"]))?
         }
     }
+}
+
+/// "20% of the global total": of what.
+fn is_vague_whole(what: &str) -> bool {
+    [
+        "the total",
+        "the global total",
+        "the area",
+        "the world total",
+        "it",
+        "them",
+        "that",
+    ]
+    .iter()
+    .any(|vague| what.starts_with(vague))
 }
 
 static UNITS: LazyLock<Regex> = LazyLock::new(|| {
@@ -303,12 +370,16 @@ fn at_place(clause: &Clause<'_>, main: &str, common: &BTreeSet<String>) -> Optio
         let before = main[..whole.start()].trim();
         let tail = tail(&main[whole.end()..])?;
         let is_year = matches!(place.wh, Wh::Fixed("In what year"));
+        // "before November frost": the month belongs to what follows.
+        let is_bound =
+            matches!(place.wh, Wh::Fixed("When")) && !tail.is_empty() && !FREE.is_match(tail);
         let stands_alone = before.is_empty() || before == "be";
         let wh = match place.wh {
             Wh::Fixed(wh) => wh.to_owned(),
             Wh::Word(word) => word(found.get(1)?.as_str())?,
         };
         let sound = !before.contains(|c: char| c.is_ascii_digit())
+            && !is_bound
             && (!stands_alone || place.alone)
             && (!is_year || (clause.is_past() && !has_year(tail)))
             && !ends_open(before)
@@ -316,6 +387,9 @@ fn at_place(clause: &Clause<'_>, main: &str, common: &BTreeSet<String>) -> Optio
         sound.then(|| clause.question(&wh, format!("{before} {tail}").trim(), common))
     })
 }
+
+static FREE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?:in|on|at|for|to|with|by|from|under)\b"));
 
 fn has_year(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit())
@@ -367,11 +441,24 @@ fn tail(text: &str) -> Option<&str> {
     {
         return None;
     }
-    let end = [" and ", " or ", " to "]
+    if text.starts_with("and ") {
+        return Some("");
+    }
+    let end = [" and ", " or "]
         .iter()
         .filter_map(|joint| text.find(joint))
         .min();
-    let text = &text[..end.unwrap_or(text.len())];
+    let cut = &text[..end.unwrap_or(text.len())];
+    // "by Banks and Solander": half of the names would be another answer.
+    let behind = text[cut.len()..]
+        .trim_start()
+        .split(' ')
+        .nth(1)
+        .unwrap_or("");
+    if behind.starts_with(|c: char| c.is_uppercase()) {
+        return None;
+    }
+    let text = cut;
     // A second quantity would be a second answer.
     let end = text.find(|c: char| c.is_ascii_digit());
     let text = match end {
@@ -455,6 +542,30 @@ mod tests {
             (
                 "Mature plants have a height of 2 m.",
                 "What height do mature plants have?",
+            ),
+            (
+                "Dry maize to 14% moisture for safe storage.",
+                "To what moisture should you dry maize for safe storage?",
+            ),
+            (
+                "Plant spring maize in Punjab between the end of January and 15 February.",
+                "When should you plant spring maize in Punjab?",
+            ),
+            (
+                "Plant the seed crop before October 10.",
+                "When should you plant the seed crop?",
+            ),
+            (
+                "Spray every 7 to 10 days in warm weather and more in rain.",
+                "How often should you spray in warm weather?",
+            ),
+            (
+                "Maize is ripe 93 days after transplanting and gives grain.",
+                "How many days after transplanting is maize ripe?",
+            ),
+            (
+                "The maize plant has 17 to 18% dry matter.",
+                "How much dry matter does the maize plant have?",
             ),
             (
                 "Yields were reduced by 20% in dry years.",

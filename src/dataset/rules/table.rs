@@ -107,7 +107,11 @@ fn name(table: &Table, title: &str, heading: &str) -> Option<String> {
                 .then(|| format!("the table “{first}”"))
         }
         None if heading.is_empty() => Some(format!("the table of “{}”", quoted(title))),
-        None => Some(format!("the table under “{}” in “{}”", quoted(heading), quoted(title))),
+        None => Some(format!(
+            "the table under “{}” in “{}”",
+            quoted(heading),
+            quoted(title)
+        )),
     }
 }
 

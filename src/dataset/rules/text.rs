@@ -25,7 +25,7 @@ static SPACE_BEFORE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s+([.,;:])"))
 /// What cannot be understood outside its place, or is no plain prose.
 static UNFIT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\bet al\b|\bfigs?\b\.?|\btables?\b|\beq(?:uation)?s?\b|\bsupplement|\brespectively\b|\bhttps?:|\bwww\.|[@=<>≤≥±×→|{}_^~*\\]|\bp-value|\babove-mentioned|\baforementioned|\bthis (?:study|paper|article|work|section|chapter|review)\b|\b(?:former|latter)\b|\bdescribed (?:above|below|earlier|previously)\b|\bour\b|\bwe\b|\bi\b|\bmy\b|\?|…",
+        r"(?i)\bet al\b|\bfigs?\b\.?|\btables?\b|\beq(?:uation)?s?\b|\bsupplement|\brespectively\b|\bhttps?:|\bwww\.|[@=<>≤≥±×→|{}_^~*\\]|\bp-value|\babove-mentioned|\baforementioned|\bthis (?:study|paper|article|work|section|chapter|review)\b|\b(?:former|latter)\b|\bdescribed (?:above|below|earlier|previously)\b|\b(?:this|these|those|our|we|i|my)\b|\?|…",
     )
 });
 
@@ -59,6 +59,7 @@ fn is_balanced(text: &str) -> bool {
 fn has_glued_heading(sentence: &str) -> bool {
     const HEADINGS: &[&str] = &[
         "Abstract",
+        "Agricultural",
         "Background",
         "Biology",
         "Characteristics",
@@ -73,6 +74,7 @@ fn has_glued_heading(sentence: &str) -> bool {
         "Distribution",
         "Ecology",
         "Economics",
+        "Epidemiology",
         "Etymology",
         "Genetics",
         "Growth",
@@ -99,21 +101,44 @@ fn has_glued_heading(sentence: &str) -> bool {
         "Varieties",
     ];
     let mut words = sentence.split_whitespace();
-    let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    HEADINGS.contains(&first) && second.starts_with(|c: char| c.is_uppercase())
+    let first = words.next().unwrap_or("");
+    let capital = |word: &str| word.starts_with(|c: char| c.is_uppercase());
+    HEADINGS.contains(&first) && words.take(3).any(capital)
 }
 
-/// The words that a text has in lower case somewhere: no proper names.
+/// The words of `texts` that are no proper names, in lower case: those that stand there in lower case, and
+/// those that have a capital at the beginning of sentences alone.
 pub fn common_words<'t>(texts: impl IntoIterator<Item = &'t str>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let (mut lower, mut begin, mut inside) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for text in texts {
-        for word in text.split(|c: char| !c.is_alphanumeric() && c != '-') {
-            if word.starts_with(|c: char| c.is_lowercase()) && !found.contains(word) {
-                found.insert(word.to_owned());
+        let mut begins = true;
+        for piece in text.split_whitespace() {
+            let word = piece.trim_matches(|c: char| !c.is_alphanumeric());
+            if word.starts_with(|c: char| c.is_lowercase()) {
+                lower.insert(word.to_owned());
+            } else if is_plain(word) {
+                let kind = if begins { &mut begin } else { &mut inside };
+                kind.insert(word.to_lowercase());
             }
+            begins = piece.ends_with(['.', '!', '?', ':']);
         }
     }
-    found
+    begin.retain(|word: &String| !inside.contains(word) && !is_latin(word));
+    lower.extend(begin);
+    lower
+}
+
+/// One capital, then small letters.
+fn is_plain(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.next().is_some_and(char::is_uppercase) && letters.all(|c| c.is_lowercase() || c == '-')
+}
+
+/// Whether `word` ends like the name of a genus, which keeps its capital.
+fn is_latin(word: &str) -> bool {
+    ["us", "um", "ia", "ella", "oides", "aceae", "a", "is"]
+        .iter()
+        .any(|end| word.ends_with(end))
 }
 
 /// `phrase`, which began a sentence, inside another: its first word in lower case unless it is a name.
@@ -128,10 +153,26 @@ pub fn inside(phrase: &str, common: &BTreeSet<String>) -> String {
             .strip_suffix('s')
             .is_some_and(|one| common.contains(one))
         || common.contains(&format!("{lower}s"));
-    if ALWAYS.contains(&first) || (known && first.chars().skip(1).all(char::is_lowercase)) {
+    if ALWAYS.contains(&first)
+        || (known && first.chars().skip(1).all(|c| c.is_lowercase() || c == '-'))
+    {
         return format!("{lower}{}", &phrase[first.len()..]);
     }
     phrase.to_owned()
+}
+
+/// Whether a heading of its own seems to run into `subject`: a word stands there twice, or a common word has a
+/// capital inside it ("Dead cotton Dead cotton", "Maize and teosinte Maize").
+pub fn is_glued(subject: &str, common: &BTreeSet<String>) -> bool {
+    let words: Vec<&str> = subject.split_whitespace().collect();
+    let mut seen = BTreeSet::new();
+    let twice = words
+        .iter()
+        .any(|word| word.len() > 3 && !seen.insert(word.to_lowercase()));
+    let capital = |word: &&&str| {
+        word.starts_with(|c: char| c.is_uppercase()) && common.contains(&word.to_lowercase())
+    };
+    twice || words.iter().skip(1).any(|word| capital(&word))
 }
 
 /// `text` with its first letter large.
@@ -174,6 +215,14 @@ mod tests {
         ] {
             assert!(!is_fit(unfit), "{unfit}");
         }
+    }
+
+    #[test]
+    fn a_heading_that_ran_into_the_text_is_seen() {
+        let common = common_words(["the cotton and maize of Iowa"]);
+        assert!(is_glued("Dead cotton Dead cotton", &common));
+        assert!(is_glued("Teosinte Maize", &common));
+        assert!(!is_glued("Winter wheat in Iowa", &common));
     }
 
     #[test]
