@@ -300,6 +300,19 @@ const EMPTY: &[&str] = &[
     "trials",
     "rest",
     "thing",
+    "types",
+    "products",
+    "uses",
+    "examples",
+    "applications",
+    "advantages",
+    "interactions",
+    "benefits",
+    "measures",
+    "control",
+    "effectiveness",
+    "techniques",
+    "efficiency",
     "things",
     "aim",
     "goal",
@@ -574,17 +587,14 @@ fn begins_amount(word: &str) -> bool {
 
 /// The verb that `word` is behind `subject`, where both agree in number.
 fn lexical(word: &str, subject: &str) -> Option<Verb<'static>> {
-    let last = subject.trim().rsplit(' ').next().unwrap_or("");
-    // "The genes of rice": the number is that of the first noun, before any preposition.
+    // "The genes of rice": the number is that of the noun before any preposition.
     let head = subject
-        .split(' ')
+        .split_whitespace()
         .take_while(|word| !PREPOSITIONS.contains(word))
         .last()
-        .unwrap_or(last);
+        .unwrap_or("");
     let is_plural = (head.ends_with('s')
-        && !head.ends_with("ss")
-        && !head.ends_with("us")
-        && !head.ends_with("is"))
+        && !["ss", "us", "is"].iter().any(|end| head.ends_with(end)))
         || subject.contains(" and ");
     VERBS.iter().find_map(|(base, third, past)| {
         let helper = match word {
@@ -620,7 +630,7 @@ fn is_subject(subject: &str) -> bool {
             .iter()
             .all(|word| word.chars().all(|c| !c.is_alphabetic()))
         && !(first == "the" && words.len() == 1)
-        && !(words.len() <= 2 && EMPTY.contains(&last.as_str()))
+        && !(words.len() <= 3 && EMPTY.contains(&last.as_str()))
 }
 
 #[cfg(test)]

@@ -267,6 +267,7 @@ const RANKS: &[&str] = &[
     "suitable",
     "basic",
     "typical",
+    "complete",
 ];
 /// Nouns that name nothing by themselves.
 const GENERAL: &[&str] = &[

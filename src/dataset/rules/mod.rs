@@ -159,6 +159,15 @@ fn of_list(items: &[String], unit: &Unit) -> Option<Found> {
         .map(|item| uncited(item).trim_end_matches(['.', ';', ',']).to_owned())
         .collect();
     let is_plain = |item: &String| (1..=MOST_ITEM_WORDS).contains(&item.split_whitespace().count());
+    // A list of titles is one of links.
+    let is_title = |item: &&String| {
+        let capitals = item
+            .split_whitespace()
+            .filter(|word| word.starts_with(|c: char| c.is_uppercase()));
+        item.split_whitespace().count() > 2
+            && capitals.count() * 2 > item.split_whitespace().count()
+    };
+    let titles = items.iter().filter(is_title).count();
     let lists = unit
         .blocks
         .iter()
@@ -168,6 +177,7 @@ fn of_list(items: &[String], unit: &Unit) -> Option<Found> {
         && items.iter().all(is_plain)
         && (1..=MOST_ITEM_WORDS).contains(&heading.split_whitespace().count())
         && lists == 1
+        && titles * 2 < items.len()
         && !heading.contains(['“', '”', '"', '?']);
     is_asked.then(|| Found {
         kind: Kind::List,

@@ -146,10 +146,29 @@ fn is_column(table: &Table, column: usize, header: &str) -> bool {
         .iter()
         .filter(|row| row.get(column).is_some_and(|cell| is_cell(cell)))
         .count();
-    own && LETTERS.is_match(header)
+    own && !is_split(table, column)
+        && LETTERS.is_match(header)
         && !header.contains(['=', '<', '>', '±', '*', '?', '“', '"', '|'])
         && header.split_whitespace().count() <= MOST_NAME
         && filled * 3 >= table.rows.len() * 2
+}
+
+/// Whether the column is one of several under one heading: their joined names are no words.
+fn is_split(table: &Table, column: usize) -> bool {
+    let begins = |header: &String| {
+        header
+            .split_whitespace()
+            .take(2)
+            .map(str::to_lowercase)
+            .collect::<Vec<_>>()
+    };
+    let own = begins(&table.header[column]);
+    let alike = table
+        .header
+        .iter()
+        .filter(|other| begins(other) == own)
+        .count();
+    own.len() > 1 && alike > 1
 }
 
 fn is_cell(cell: &str) -> bool {
@@ -202,6 +221,12 @@ mod tests {
         assert!(drafts(&stats, "Yield", "", &common).is_empty());
         let twice = table(None, &["Soil", "Rate"], &[&["Loam", "1"], &["Loam", "2"]]);
         assert!(drafts(&twice, "Rates", "", &common).is_empty());
+        let split = table(
+            None,
+            &["Soil", "Seed rate Iowa", "Seed rate Ohio"],
+            &[&["Loam", "1", "2"], &["Clay", "2", "3"]],
+        );
+        assert!(drafts(&split, "Rates", "", &common).is_empty());
         let nameless = table(None, &["Soil", ""], &[&["Loam", "1"], &["Clay", "2"]]);
         assert!(drafts(&nameless, "Rates", "", &common).is_empty());
     }

@@ -29,6 +29,11 @@ static UNFIT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// A sentence that begins inside another: its full stop was lost.
+static RUN_ON: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"[\w')’][ ](?:In|The|It|However|They|For|There|When|While|As|Most|Some)\s[a-z]")
+});
+
 /// `sentence` without its citations.
 pub fn uncited(sentence: &str) -> String {
     let text = CITATION.replace_all(sentence, "");
@@ -45,6 +50,7 @@ pub fn is_fit(sentence: &str) -> bool {
         && !UNFIT.is_match(sentence)
         && is_balanced(sentence)
         && !has_glued_heading(sentence)
+        && !RUN_ON.is_match(sentence)
 }
 
 fn is_balanced(text: &str) -> bool {
