@@ -359,6 +359,10 @@ impl Build<'_> {
             one.scores.grounded = grounding(answer, &sources);
             let about = [&sources[..], &[&tags, &place]].concat();
             one.scores.on_topic = grounding(&one.question, &about);
+            one.scores.asked_of = one
+                .support
+                .as_deref()
+                .map(|support| asked_of(&one.question, support));
             one.reason = filter::fault_of_answer(&one.question, answer, &sources);
             if one.reason.is_none() {
                 one.scores.found_at = found_at(self.library, one, &gold)?;
@@ -614,6 +618,16 @@ fn pair(one: &Candidate, gold: &Passage, answer: &str, names: &Names, manner: Ma
             date: source.date.clone(),
         },
     }
+}
+
+/// Share of the words of `question` that stand in `support`; the words of asking and a quoted title are not counted.
+fn asked_of(question: &str, support: &str) -> f64 {
+    const ASKING: &str =
+        "long much many deep often far kind type temperature depth rate time year percentage share";
+    let asked = question
+        .rsplit_once("”, ")
+        .map_or(question, |(_, asked)| asked);
+    grounding(asked, &[support, ASKING])
 }
 
 /// Place of the gold section among what a search for the question finds, from 1.

@@ -10,7 +10,7 @@ use crate::study::endpoint_testing::{Act, Server, endpoint};
 
 const MAIZE: &str = "---\ntitle: Planting maize in Iowa\nplace: {country: US, region: Iowa}\ncrop: maize\nlicence: CC0\n---\n\
 ## Depth\n\nMaize seed should be sown 5 cm deep in dry soil. Maize grows best where the summer is warm and the soil is deep, and it needs rain.\n\n\
-## Harvest\n\nMaize should be harvested when the grain is dry enough for the bin. Wet grain is dried at 60 °C in the shed before it is stored away.\n";
+## Harvest\n\nMaize should be harvested when the grain is dry enough for the bin. Wet grain is dried at 60 °C in the shed of the farm.\n";
 const WHEAT: &str = "---\ntitle: Wheat in Kansas\nplace: {country: US, region: Kansas}\ncrop: wheat\n---\n\
 ## Plant\n\nWheat is a grass of cool countries that people have grown for bread since long ago. Winter wheat is sown in autumn and harvested in summer.\n";
 
@@ -80,7 +80,7 @@ fn rules_make_pairs_that_pass_the_check() {
         [
             "How deep should maize seed be sown in dry soil in Iowa, US?",
             "When should maize be harvested in Iowa, US?",
-            "At what temperature is wet grain dried in the shed for maize in Iowa, US?",
+            "At what temperature is wet grain dried in the shed of the farm for maize in Iowa, US?",
             "What is wheat?",
         ]
     );
@@ -188,7 +188,7 @@ fn a_cut_build_goes_on_without_asking_again_and_the_ledger_adds_up() {
         questions(&built),
         ["How deep should maize seed be sown in dry soil in Iowa?"]
     );
-    assert_eq!(built.report.dropped[&Reason::Ungrounded], 1);
+    assert_eq!(built.report.dropped[&Reason::Ungrounded], 3);
     assert_eq!(built.report.dropped[&Reason::Form], 1);
     let used = built.report.used.teacher;
     assert_eq!((used.calls, used.tokens_in, used.tokens_out), (3, 33, 21));

@@ -122,7 +122,7 @@ impl GeneratorTeacher {
             .split_inclusive('?')
             .next()
             .map(str::trim)
-            .filter(|text| text.ends_with('?'))
+            .filter(|text| text.ends_with('?') && !repeats(text))
             .map(str::to_owned))
     }
 }
@@ -161,6 +161,13 @@ impl Teacher for GeneratorTeacher {
     fn ledger(&self) -> Ledger {
         self.ledger
     }
+}
+
+/// Whether a word stands twice in `question`: a small model lost its thread.
+fn repeats(question: &str) -> bool {
+    let words = crate::library::terms(question);
+    let each: std::collections::BTreeSet<&String> = words.iter().collect();
+    each.len() < words.len()
 }
 
 /// At most `wanted` sentences that can be asked about, spread over the section.
@@ -272,5 +279,10 @@ mod tests {
     #[test]
     fn what_is_no_question_is_left() {
         assert!(drafts("Maize is sown deep.").0.is_empty());
+        assert!(
+            drafts("How deep is maize sown where maize is sown?")
+                .0
+                .is_empty()
+        );
     }
 }

@@ -81,6 +81,8 @@ pub struct Thresholds {
     pub grounded: f64,
     /// Least share of the question's content words that stand in passage, title, headings or tags.
     pub on_topic: f64,
+    /// Least share of the question's content words that stand in the sentence that it was asked of.
+    pub asked_of: f64,
     /// Lowest place of the gold section when the question is searched for.
     pub found_at: usize,
     /// Lowest place of the answer's own sentence by likeness to the question; `None`: any.
@@ -95,6 +97,7 @@ impl Thresholds {
         Thresholds {
             grounded: 1.0,
             on_topic: 0.6,
+            asked_of: 0.0,
             found_at: 3,
             points_back: None,
             judged: 4,
@@ -107,6 +110,14 @@ impl Thresholds {
             on_topic: 0.75,
             points_back: Some(1),
             ..Thresholds::rules()
+        }
+    }
+
+    /// For what a small model wrote of one sentence: it asks in the words of the sentence, or it is lost.
+    pub fn of_sentences() -> Self {
+        Thresholds {
+            asked_of: 1.0,
+            ..Thresholds::written()
         }
     }
 }
@@ -165,7 +176,9 @@ pub fn fault_of_scores(scores: &Scores, least: &Thresholds) -> Option<Reason> {
     let low = |score: Option<u8>| score.is_some_and(|score| score < least.judged);
     if scores.grounded < least.grounded {
         Some(Reason::Ungrounded)
-    } else if scores.on_topic < least.on_topic {
+    } else if scores.on_topic < least.on_topic
+        || scores.asked_of.is_some_and(|share| share < least.asked_of)
+    {
         Some(Reason::OffTopic)
     } else if least
         .points_back
@@ -372,6 +385,10 @@ mod tests {
             fault(&|scores| scores.on_topic = 0.5),
             Some(Reason::OffTopic)
         );
+        let strict = Thresholds::of_sentences();
+        let mut strange = good.clone();
+        strange.asked_of = Some(0.8);
+        assert_eq!(fault_of_scores(&strange, &strict), Some(Reason::OffTopic));
         assert_eq!(
             fault(&|scores| scores.points_back = Some(2)),
             Some(Reason::PointsElsewhere)

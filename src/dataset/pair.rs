@@ -27,6 +27,10 @@ pub struct Scores {
     pub grounded: f64,
     /// Share of the question's content words that stand in passage, title, headings or tags, 0 to 1.
     pub on_topic: f64,
+    /// Share of the question's content words that stand in the sentence that it was asked of, where the writer
+    /// said which.
+    #[serde(default)]
+    pub asked_of: Option<f64>,
     /// Place of the gold section when the question is searched for, from 1; `None` beyond the depth.
     #[serde(default)]
     pub found_at: Option<usize>,

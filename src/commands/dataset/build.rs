@@ -151,7 +151,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
 fn plan(args: &Args) -> anyhow::Result<Plan> {
     let mut thresholds = match args.generator {
         Writer::Rules => Thresholds::rules(),
-        Writer::Model | Writer::Endpoint => Thresholds::written(),
+        Writer::Model => Thresholds::of_sentences(),
+        Writer::Endpoint => Thresholds::written(),
     };
     if let Some(most) = args.found_within {
         thresholds.found_at = usize::from(most);

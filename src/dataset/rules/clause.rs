@@ -542,8 +542,16 @@ fn find_verb(text: &str) -> Option<(usize, Verb<'_>, usize)> {
             return None;
         }
         // "Grain yield was ...": here the word is a noun.
-        let is_noun = AUXILIARIES.contains(&next)
-            || ["of", "and", "or", "has", "have", "had"].contains(&next);
+        let consists = matches!(
+            verb,
+            Verb::Lexical {
+                base: "consist",
+                ..
+            }
+        );
+        let is_noun = !consists
+            && (AUXILIARIES.contains(&next)
+                || ["of", "and", "or", "has", "have", "had"].contains(&next));
         if !is_noun {
             return Some((at, verb, behind));
         }

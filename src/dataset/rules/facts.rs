@@ -399,8 +399,11 @@ fn able(clause: &Clause<'_>, common: &BTreeSet<String>) -> Option<String> {
     }
     if let Some(found) = WAY.captures(rest) {
         let is_figure = main_clause(&found["how"]).contains(|c: char| c.is_ascii_digit());
+        let is_vague = ["several ", "various ", "different ", "many ", "other "]
+            .iter()
+            .any(|word| found["how"].starts_with(word));
         let kept = format!("be {}", &found["done"]);
-        return (!is_figure && found["how"].split(' ').count() >= 2)
+        return (!is_figure && !is_vague && found["how"].split(' ').count() >= 2)
             .then(|| clause.question("How", &kept, common));
     }
     let found = MAY_DO.captures(rest)?;

@@ -115,13 +115,13 @@ static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
             false,
         ),
         place(
-            format!(r"to {} (moisture|humidity)\b", quantity(SHARE)),
+            format!(r"to {}\s?(moisture|humidity)\b", quantity(SHARE)),
             Wh::Word(|noun| Some(format!("To what {noun}"))),
             false,
         ),
         place(
             format!(
-                r"at {} (?:grain |relative )?(moisture|humidity)\b",
+                r"at {}\s?(?:grain |relative )?(moisture|humidity)\b",
                 quantity(SHARE)
             ),
             Wh::Word(|noun| Some(format!("At what {noun}"))),
