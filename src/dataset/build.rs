@@ -1,5 +1,6 @@
 //! From sections to a data set: write, answer, measure, judge, filter; each step goes on where it was cut.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -413,10 +414,11 @@ impl Build<'_> {
                 continue;
             };
             let key = Digest::of(gold.text.as_bytes());
-            if !known.contains_key(&key) {
-                known.insert(key, embedder.embed(&all)?);
-            }
-            one.scores.points_back = known.get(&key).map(|rows| rank_of(at, question, rows));
+            let rows = match known.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(embedder.embed(&all)?),
+            };
+            one.scores.points_back = Some(rank_of(at, question, rows));
         }
         Ok(())
     }
