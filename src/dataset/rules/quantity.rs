@@ -102,7 +102,7 @@ static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
         place(
             format!("every {}", quantity(TIME)),
             Wh::Fixed("How often"),
-            false,
+            true,
         ),
         place(
             format!("by {}", quantity(SHARE)),
