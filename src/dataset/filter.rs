@@ -249,6 +249,9 @@ fn cosine(one: Option<ArrayView1<'_, f32>>, other: Option<ArrayView1<'_, f32>>) 
     one.zip(other).map_or(-1.0, |(one, other)| one.dot(&other))
 }
 
+/// Embeds a question, where there is an embedder.
+pub type Meaning<'a, E> = &'a mut dyn FnMut(&str) -> Result<Option<Vec<f32>>, E>;
+
 /// Questions that must not be learnt, and the documents that they are about.
 #[derive(Debug, Default)]
 pub struct HeldOut {
@@ -264,7 +267,7 @@ impl HeldOut {
     pub fn new<E>(
         set: &[StudyQuestion],
         splits: &[Split],
-        vector: &mut dyn FnMut(&str) -> Result<Option<Vec<f32>>, E>,
+        vector: Meaning<'_, E>,
     ) -> Result<Self, E> {
         let mut held = HeldOut::default();
         for one in set.iter().filter(|one| splits.contains(&one.split)) {

@@ -31,7 +31,7 @@ pub use check::{CheckReport, check};
 pub use context::{ContextTags, Named};
 pub use embedded::GeneratorTeacher;
 pub use error::DatasetError;
-pub use filter::{HeldOut, Reason, Thresholds};
+pub use filter::{HeldOut, Meaning, Reason, Thresholds};
 pub use judge::{Grades, Judge};
 pub use kept::line;
 pub use material::{Origin, Unit};

@@ -517,13 +517,13 @@ fn definition(clause: &Clause<'_>, verb: &str, common: &BTreeSet<String>) -> Opt
             "of" | "in" | "for" | "on" | "and" | "to" | "from" | "during" | "with" | "by"
         )
     };
+    let is_name = words.len() > 1 || !GENERAL.contains(&words[0]);
+    let is_made = |word: &&str| word.ends_with("ed") && word.len() > 4;
+    let begins = words.first()?.to_lowercase();
     let is_term = words.len() <= 4
-        && !words.iter().any(joins)
-        && !words
-            .iter()
-            .any(|word| word.ends_with("ed") && word.len() > 4)
-        && !NO_TERM.contains(&words.first()?.to_lowercase().as_str())
-        && !(words.len() == 1 && GENERAL.contains(&words[0]));
+        && !words.iter().any(|word| joins(word) || is_made(word))
+        && !NO_TERM.contains(&begins.as_str())
+        && is_name;
     let what: Vec<&str> = found["what"].split([' ', ',']).collect();
     let head = what.iter().take_while(|word| {
         !joins(word)
