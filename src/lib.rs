@@ -10,6 +10,7 @@
 //! | library | [`library`] (passages, vectors, postings, search) |
 //! | answer | [`answer`] (retrieve, prompt, generate, ground, cite) |
 //! | study | [`study`] (question sets and measures) |
+//! | data sets | [`dataset`] (questions and answers made from documents, for tuning) |
 //! | service | [`service`] (the daemon: where the rooms meet), [`control`] (its local socket) |
 //! | commands | [`commands`] (one file a subcommand) |
 //!
@@ -29,6 +30,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod dataset;
 pub mod documents;
 pub mod durable;
 pub mod edition;

@@ -29,6 +29,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("library", &["documents", "model"]),
     ("answer", &["library", "model"]),
     ("study", &["answer", "library", "documents", "model"]),
+    // Over the study: it keeps the study's questions out and speaks through its endpoint.
+    (
+        "dataset",
+        &["study", "answer", "library", "documents", "model"],
+    ),
     ("control", &[]),
     (
         "service",
@@ -55,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "library",
             "answer",
             "study",
+            "dataset",
             "control",
             "service",
         ],

@@ -6,6 +6,7 @@
 mod ask;
 mod bench;
 mod channel;
+mod dataset;
 mod edition;
 mod exit;
 mod ingest;
@@ -66,6 +67,8 @@ enum Command {
     Edition(edition::Args),
     /// Measure answers on a set of questions whose key facts are known
     Study(Box<study::Args>),
+    /// Make questions and answers from documents, for tuning a model
+    Dataset(dataset::Args),
     /// Time a part of the machine
     Bench(bench::Args),
 }
@@ -100,6 +103,7 @@ fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Status => status::run(context),
         Command::Edition(args) => edition::run(context, args),
         Command::Study(args) => study::run(context, *args),
+        Command::Dataset(args) => dataset::run(context, args),
         Command::Bench(args) => bench::run(context, &args),
     }
 }

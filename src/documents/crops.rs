@@ -100,7 +100,7 @@ pub fn named_in(text: &str) -> Vec<&'static str> {
 }
 
 /// As [`named_in`] for titles and running text, where `gram` is a weight and `orange` a colour.
-pub(super) fn named_in_prose(text: &str) -> Vec<&'static str> {
+pub fn named_in_prose(text: &str) -> Vec<&'static str> {
     each_once(
         mentions(text)
             .filter(|(_, is_sure)| *is_sure)

@@ -43,7 +43,7 @@ pub use reader::{
 };
 pub use sentences::sentences;
 pub(crate) use tags::is_tags;
-pub use tags::{Correction, FolderTags, Origin, Tag, Tags, named_places};
+pub use tags::{Correction, FolderTags, Origin, Tag, Tags, named_places, topic_words};
 pub use xml::XmlReader;
 
 use serde::{Deserialize, Serialize};

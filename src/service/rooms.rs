@@ -24,7 +24,7 @@ use crate::documents::{self, Passage};
 use crate::edition::{Edition, Golden, Manifest, Record};
 use crate::field::BoxState;
 use crate::library::{self, DocumentEntry, Library, LibraryError, Query};
-use crate::model::{Embedder, SentenceEmbedder};
+use crate::model::{Embedder, SentenceEmbedder, TextGenerator};
 use crate::types::{Answer, Ask, AskLimits, Status};
 
 /// Passages of a search that names no number.
@@ -136,6 +136,22 @@ impl Rooms {
             tracing::error!(document, "a document was damaged in the index");
         }
         Ok(Arc::clone(self.library.get_or_init(|| Arc::new(library))))
+    }
+
+    /// The edition's embedder, opened once; blocking.
+    ///
+    /// # Errors
+    /// The edition has none, or the runtime does not take it.
+    pub fn embedder(&self) -> Result<Arc<SentenceEmbedder>, ServiceError> {
+        self.models.embedder()
+    }
+
+    /// The edition's language model, opened anew; blocking, for seconds.
+    ///
+    /// # Errors
+    /// As [`Rooms::embedder`].
+    pub fn generator(&self) -> Result<TextGenerator, ServiceError> {
+        self.models.generator()
     }
 
     /// What answers, with a language model of its own; blocking, for seconds.

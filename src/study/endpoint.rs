@@ -25,6 +25,32 @@ pub struct ChatRequest {
     pub temperature: f64,
     /// Tells repeats apart, where the endpoint knows seeds.
     pub seed: u64,
+    /// What the reply must be made of.
+    pub format: ReplyFormat,
+}
+
+/// What a reply is made of, as far as the endpoint can be held to it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ReplyFormat {
+    /// Any text.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// A JSON object of this schema.
+    Schema(Value),
+}
+
+impl ReplyFormat {
+    /// The `response_format` of a request; none for text, which every endpoint gives.
+    fn field(&self) -> Option<Value> {
+        match self {
+            ReplyFormat::Text => None,
+            ReplyFormat::Json => Some(json!({"type": "json_object"})),
+            ReplyFormat::Schema(schema) => Some(json!({"type": "json_schema",
+                "json_schema": {"name": "reply", "strict": true, "schema": schema}})),
+        }
+    }
 }
 
 /// What came back.
@@ -240,10 +266,13 @@ impl ChatEndpoint for HttpEndpoint {
             .iter()
             .map(|message| json!({"role": message.role.as_str(), "content": message.content}))
             .collect();
-        let body = json!({
+        let mut body = json!({
             "model": self.config.model, "messages": messages, "max_tokens": request.max_tokens,
             "temperature": request.temperature, "seed": request.seed, "stream": false,
         });
+        if let Some(format) = request.format.field() {
+            body["response_format"] = format;
+        }
         let attempts = self.config.attempts.max(1);
         let mut pause = self.config.pause;
         let mut last = String::new();

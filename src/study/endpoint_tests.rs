@@ -121,6 +121,7 @@ fn ask(endpoint: &mut HttpEndpoint) -> Result<ChatReply, EndpointError> {
         max_tokens: 50,
         temperature: 0.0,
         seed: 3,
+        format: ReplyFormat::Text,
     })
 }
 

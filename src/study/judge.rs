@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::arms::{AnswerRow, Arm};
-use super::endpoint::{ChatEndpoint, ChatRequest, EndpointError, Ledger};
+use super::endpoint::{ChatEndpoint, ChatRequest, EndpointError, Ledger, ReplyFormat};
 use super::overlap::declines;
 use super::questions::{Kind, StudyQuestion};
 use super::results::Figured;
@@ -324,6 +324,7 @@ impl<'a> Bench<'a> {
             // Repeats measure the judge's own noise, which a temperature of 0 would hide.
             temperature: 0.7,
             seed,
+            format: ReplyFormat::Text,
         };
         match self.endpoint.complete(&request) {
             Ok(reply) => {

@@ -37,8 +37,11 @@ pub use calibrate::{Calibration, Scored, calibrate};
 pub use check::{ByKind, SetFault, SetReport, check, digest_of};
 pub use checker::{Evidence, ungrounded};
 pub use corpus::Corpus;
+#[cfg(test)]
+pub(crate) use endpoint::tests as endpoint_testing;
 pub use endpoint::{
     ChatEndpoint, ChatReply, ChatRequest, EndpointConfig, EndpointError, HttpEndpoint, Ledger,
+    ReplyFormat,
 };
 pub use facts::is_right;
 pub use generate::{Plan, generate, select};
@@ -49,6 +52,7 @@ pub use judge::{
 pub use lessons::{ChatLine, Lesson, Teacher};
 pub use measures::{MEASURES, Measure, Unit, Way, measure};
 pub use meters::{EnergyMark, MeterPaths, Meters};
+pub use overlap::declines;
 pub use questions::{
     Fact, Gold, Kind, SentReading, Split, StudyError, StudyQuestion, read, read_text,
 };

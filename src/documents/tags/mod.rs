@@ -8,6 +8,7 @@ mod topics;
 pub use folder::FolderTags;
 pub(crate) use folder::is_tags;
 pub use places::named_in as named_places;
+pub use topics::topic_words;
 
 use serde::{Deserialize, Serialize};
 

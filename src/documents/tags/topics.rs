@@ -88,6 +88,26 @@ const TOPICS: &[(&str, &[&str])] = &[
 const MIN_MENTIONS: usize = 5;
 const WORDS_PER_MENTION: usize = 100;
 
+/// The words of `text` that name `topic`, lower-case and singular, in order of appearance, each once.
+pub fn topic_words(text: &str, topic: &str) -> Vec<String> {
+    let known = TOPICS
+        .iter()
+        .find_map(|(name, words)| (*name == topic).then_some(*words))
+        .unwrap_or_default();
+    let mut found: Vec<String> = Vec::new();
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        let word = word.to_lowercase();
+        let singular = word.strip_suffix('s').unwrap_or(&word);
+        let named = [word.as_str(), singular]
+            .into_iter()
+            .find(|word| known.contains(word));
+        if let Some(named) = named.filter(|named| !found.iter().any(|has| has == named)) {
+            found.push(named.to_owned());
+        }
+    }
+    found
+}
+
 /// Topics that `text`, a title or heading, names.
 pub(super) fn named_in(text: &str) -> Vec<&'static str> {
     counted(text)
@@ -143,5 +163,10 @@ mod tests {
         assert!(named_in("Choosing a field").is_empty());
         assert!(dominant("A weed. Herbicides.").is_empty());
         assert_eq!(dominant(&"Pull each weed. ".repeat(5)), ["weeds"]);
+        assert_eq!(
+            topic_words("Rust and blights: rust.", "disease"),
+            ["rust", "blight"]
+        );
+        assert!(topic_words("Rust.", "no such topic").is_empty());
     }
 }

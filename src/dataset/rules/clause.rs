@@ -1,0 +1,716 @@
+//! A sentence as subject, verb and rest, where that is plain to see; everything else is left.
+
+use std::collections::BTreeSet;
+
+use super::text::inside;
+
+/// Verbs that change places with the subject in a question.
+const AUXILIARIES: &[&str] = &[
+    "is", "are", "was", "were", "can", "could", "should", "must", "may", "might", "will",
+];
+
+/// Verbs that take "does" or "did" in a question: base, third person, past ("" where it is no sure sign of a verb).
+const VERBS: &[(&str, &str, &str)] = &[
+    ("account", "accounts", "accounted"),
+    ("affect", "affects", ""),
+    ("attack", "attacks", ""),
+    ("bear", "bears", "bore"),
+    ("cause", "causes", ""),
+    ("belong", "belongs", ""),
+    ("comprise", "comprises", ""),
+    ("consist", "consists", "consisted"),
+    ("contribute", "contributes", ""),
+    ("damage", "damages", ""),
+    ("depend", "depends", "depended"),
+    ("lead", "leads", ""),
+    ("result", "results", ""),
+    ("transmit", "transmits", ""),
+    ("consume", "consumes", "consumed"),
+    ("contain", "contains", "contained"),
+    ("cost", "costs", ""),
+    ("feed", "feeds", ""),
+    ("grow", "grows", "grew"),
+    ("have", "has", "had"),
+    ("include", "includes", ""),
+    ("involve", "involves", ""),
+    ("infect", "infects", ""),
+    ("last", "lasts", "lasted"),
+    ("lay", "lays", ""),
+    ("need", "needs", ""),
+    ("prefer", "prefers", ""),
+    ("produce", "produces", "produced"),
+    ("provide", "provides", "provided"),
+    ("reach", "reaches", "reached"),
+    ("receive", "receives", "received"),
+    ("require", "requires", ""),
+    ("supply", "supplies", "supplied"),
+    ("survive", "survives", "survived"),
+    ("take", "takes", "took"),
+    ("tolerate", "tolerates", ""),
+    ("weigh", "weighs", "weighed"),
+    ("withstand", "withstands", ""),
+    ("yield", "yields", "yielded"),
+];
+
+/// Verbs that begin an instruction.
+const INSTRUCTIONS: &[&str] = &[
+    "Add",
+    "Apply",
+    "Bake",
+    "Cook",
+    "Cover",
+    "Cure",
+    "Cut",
+    "Drop",
+    "Dry",
+    "Feed",
+    "Fertilise",
+    "Fertilize",
+    "Harvest",
+    "Heat",
+    "Irrigate",
+    "Keep",
+    "Mix",
+    "Mow",
+    "Place",
+    "Plant",
+    "Plough",
+    "Prune",
+    "Roast",
+    "Rotate",
+    "Soak",
+    "Sow",
+    "Space",
+    "Spray",
+    "Store",
+    "Thin",
+    "Till",
+    "Transplant",
+    "Treat",
+    "Water",
+];
+
+/// Words that cannot begin or stand in the subject of a sentence that is clear on its own.
+const VAGUE: &[&str] = &[
+    "it",
+    "its",
+    "they",
+    "their",
+    "them",
+    "this",
+    "these",
+    "those",
+    "that",
+    "he",
+    "she",
+    "his",
+    "her",
+    "we",
+    "you",
+    "your",
+    "i",
+    "there",
+    "here",
+    "such",
+    "which",
+    "who",
+    "whose",
+    "whom",
+    "what",
+    "where",
+    "when",
+    "while",
+    "because",
+    "if",
+    "as",
+    "although",
+    "though",
+    "since",
+    "however",
+    "therefore",
+    "thus",
+    "hence",
+    "moreover",
+    "furthermore",
+    "also",
+    "then",
+    "than",
+    "same",
+    "other",
+    "others",
+    "another",
+    "following",
+    "both",
+    "former",
+    "latter",
+    "some",
+    "many",
+    "several",
+    "few",
+    "certain",
+    "various",
+    "one",
+    "none",
+    "not",
+    "no",
+    "only",
+    "even",
+    "so",
+    "but",
+    "or",
+    "whether",
+    "whereas",
+    "how",
+    "why",
+    "above",
+    "below",
+    "previous",
+    "respective",
+    "said",
+    "overall",
+    "earlier",
+    "similar",
+    "using",
+    "given",
+    "due",
+    "based",
+    "compared",
+    "according",
+    "despite",
+    "like",
+    "unlike",
+    "followed",
+    // Verbs of somebody who says or finds something: the subject is then theirs.
+    "show",
+    "shows",
+    "showed",
+    "shown",
+    "found",
+    "suggest",
+    "suggests",
+    "suggested",
+    "indicate",
+    "indicates",
+    "indicated",
+    "report",
+    "reports",
+    "reported",
+    "believe",
+    "believed",
+    "know",
+    "demonstrate",
+    "demonstrated",
+    "reveal",
+    "revealed",
+    "reveals",
+    "estimate",
+    "estimates",
+    "estimated",
+    "think",
+    "note",
+    "say",
+    "says",
+    "state",
+    "states",
+    "claim",
+    "ensure",
+    "ensures",
+    "mean",
+    "means",
+    "make",
+    "makes",
+    "made",
+    "helps",
+    "help",
+    "allows",
+    "allow",
+    "leads",
+    "lead",
+    "led",
+    "confirmed",
+    "concluded",
+    "observed",
+    "revealing",
+    "studies",
+    "researchers",
+    "authors",
+    "results",
+    "result",
+    "use",
+    "uses",
+    "enables",
+    "increases",
+    "decreases",
+    "reduces",
+    "became",
+    "began",
+    "different",
+    "differences",
+    "difference",
+    "significant",
+    "effect",
+    "effects",
+    "additional",
+    "new",
+    "further",
+    "study",
+    "studied",
+    "experiment",
+    "experiments",
+    "treatment",
+    "treatments",
+    "turn",
+    "turns",
+    "remains",
+    "remain",
+];
+
+/// Nouns that name nothing without more words.
+const EMPTY: &[&str] = &[
+    "process",
+    "extension",
+    "method",
+    "methods",
+    "system",
+    "site",
+    "term",
+    "name",
+    "project",
+    "approach",
+    "model",
+    "area",
+    "region",
+    "value",
+    "values",
+    "trend",
+    "increase",
+    "decrease",
+    "change",
+    "changes",
+    "combination",
+    "analysis",
+    "test",
+    "sample",
+    "samples",
+    "group",
+    "groups",
+    "practice",
+    "technique",
+    "trial",
+    "trials",
+    "rest",
+    "thing",
+    "types",
+    "products",
+    "uses",
+    "examples",
+    "applications",
+    "advantages",
+    "interactions",
+    "benefits",
+    "measures",
+    "control",
+    "effectiveness",
+    "techniques",
+    "efficiency",
+    "things",
+    "aim",
+    "goal",
+    "objective",
+    "problem",
+    "question",
+    "reason",
+    "answer",
+    "author",
+    "paper",
+    "factor",
+    "factors",
+    "work",
+];
+
+/// Prepositions that no subject begins with; some may lead a sentence up to a comma.
+const PREPOSITIONS: &[&str] = &[
+    "in",
+    "on",
+    "at",
+    "during",
+    "under",
+    "by",
+    "for",
+    "from",
+    "with",
+    "without",
+    "after",
+    "before",
+    "over",
+    "to",
+    "of",
+    "between",
+    "among",
+    "within",
+    "through",
+    "until",
+    "about",
+    "across",
+    "against",
+    "upon",
+    "into",
+    "per",
+    "throughout",
+    "near",
+    "via",
+    "and",
+];
+const LEADS: &[&str] = &["In", "On", "At", "During", "Under"];
+
+/// Words of phrases before a comma that name no place and no time.
+const NO_PLACE: &[&str] = &[
+    "contrast",
+    "addition",
+    "general",
+    "particular",
+    "fact",
+    "total",
+    "conclusion",
+    "summary",
+    "brief",
+    "short",
+    "turn",
+    "essence",
+    "theory",
+    "practice",
+    "most",
+    "all",
+    "comparison",
+    "average",
+    "case",
+    "cases",
+    "contrary",
+    "hand",
+    "order",
+    "way",
+    "part",
+    "parallel",
+    "principle",
+    "recent",
+    "years",
+    "past",
+    "response",
+    "line",
+    "least",
+    "first",
+];
+
+/// Most words of a subject, and of the phrase before the comma.
+const MOST_SUBJECT_WORDS: usize = 9;
+const MOST_LEAD_WORDS: usize = 5;
+
+/// How the verb of a sentence stands in a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb<'a> {
+    /// It changes places with the subject.
+    Auxiliary(&'a str),
+    /// `does` and the like before the subject, the base form after it.
+    Lexical {
+        /// `does`, `do` or `did`.
+        helper: &'static str,
+        /// As in the dictionary.
+        base: &'static str,
+    },
+    /// An instruction: `should you` and this.
+    Instruction(&'a str),
+}
+
+/// The parts of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clause<'a> {
+    /// `In Iowa`, which stood before a comma.
+    pub lead: Option<&'a str>,
+    /// Empty in an instruction.
+    pub subject: &'a str,
+    /// The verb.
+    pub verb: Verb<'a>,
+    /// All behind the verb, without the full stop.
+    pub rest: &'a str,
+}
+
+impl<'a> Clause<'a> {
+    /// The parts of `sentence`; `None` where they are not plain to see.
+    pub fn parse(sentence: &'a str) -> Option<Self> {
+        let text = sentence.trim_end_matches('.').trim();
+        if let Some((first, rest)) = text.split_once(' ')
+            && INSTRUCTIONS.contains(&first)
+            && !rest.starts_with(|c: char| c.is_uppercase())
+        {
+            let negated = ["not ", "in mind", "of "]
+                .iter()
+                .any(|start| rest.starts_with(start));
+            // "Spray drift is ...", "Cover crops are ...": a noun.
+            let is_noun = words(rest)
+                .take(4)
+                .any(|(_, word)| AUXILIARIES.contains(&word));
+            return (!negated && !is_noun).then_some(Clause {
+                lead: None,
+                subject: "",
+                verb: Verb::Instruction(first),
+                rest,
+            });
+        }
+        let (lead, text) = led(text)?;
+        let (at, verb, behind) = find_verb(text)?;
+        let subject = text[..at].trim();
+        let rest = text[behind..].trim();
+        (is_subject(subject) && !rest.is_empty()).then_some(Clause {
+            lead,
+            subject,
+            verb,
+            rest,
+        })
+    }
+
+    /// The question that begins with `wh` and ends with what is left of the rest, `kept`.
+    pub fn question(&self, wh: &str, kept: &str, common: &BTreeSet<String>) -> String {
+        let subject = inside(self.subject, common);
+        let middle = match self.verb {
+            Verb::Auxiliary(verb) => format!("{verb} {subject}"),
+            Verb::Lexical { helper, base } => format!("{helper} {subject} {base}"),
+            Verb::Instruction(verb) => format!("should you {}", verb.to_lowercase()),
+        };
+        let lead = self
+            .lead
+            .map_or_else(String::new, |lead| inside(lead, common));
+        let parts = [wh, &middle, kept.trim(), &lead];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        format!("{}?", parts.join(" "))
+    }
+
+    /// Whether it tells of something past.
+    pub fn is_past(&self) -> bool {
+        matches!(
+            self.verb,
+            Verb::Auxiliary("was" | "were") | Verb::Lexical { helper: "did", .. }
+        )
+    }
+}
+
+/// The words of `text` with the byte at which each begins.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split(' ').scan(0, |at, word| {
+        let begins = *at;
+        *at += word.len() + 1;
+        Some((begins, word))
+    })
+}
+
+/// The phrase before the first comma and the text behind it; `None` where it is none that can be moved.
+fn led(text: &str) -> Option<(Option<&str>, &str)> {
+    let first = text.split(' ').next()?;
+    if !LEADS.contains(&first) {
+        return Some((None, text));
+    }
+    let (lead, rest) = text.split_once(", ")?;
+    let count = lead.split(' ').count();
+    let is_plain = lead
+        .split(' ')
+        .skip(1)
+        .all(|word| !VAGUE.contains(&word.to_lowercase().as_str()) && !AUXILIARIES.contains(&word));
+    let refers = NO_PLACE
+        .iter()
+        .any(|word| lead.split(' ').any(|own| own == *word));
+    (count <= MOST_LEAD_WORDS && is_plain && !refers).then_some((Some(lead), rest))
+}
+
+/// Where the first verb begins, which it is, and where the rest begins.
+fn find_verb(text: &str) -> Option<(usize, Verb<'_>, usize)> {
+    for (index, (at, word)) in words(text).enumerate() {
+        if index > MOST_SUBJECT_WORDS || word.ends_with([',', ';', ':']) {
+            return None;
+        }
+        if index == 0 {
+            continue;
+        }
+        let behind = (at + word.len() + 1).min(text.len());
+        let next = text[behind..].split(' ').next().unwrap_or("");
+        if AUXILIARIES.contains(&word) {
+            return Some((at, Verb::Auxiliary(word), behind));
+        }
+        let Some(verb) = lexical(word, &text[..at]) else {
+            continue;
+        };
+        if is_have(verb) && !begins_amount(next) {
+            // "has been sown": a compound tense.
+            return None;
+        }
+        // "Grain yield was ...": here the word is a noun.
+        let consists = matches!(
+            verb,
+            Verb::Lexical {
+                base: "consist",
+                ..
+            }
+        );
+        let is_noun = !consists
+            && (AUXILIARIES.contains(&next)
+                || ["of", "and", "or", "has", "have", "had"].contains(&next));
+        if !is_noun {
+            return Some((at, verb, behind));
+        }
+    }
+    None
+}
+
+fn is_have(verb: Verb<'_>) -> bool {
+    matches!(verb, Verb::Lexical { base: "have", .. })
+}
+
+/// Whether `word` may begin what somebody has: a number or "a height of".
+fn begins_amount(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "a",
+        "an",
+        "about",
+        "approximately",
+        "around",
+        "roughly",
+        "nearly",
+        "up",
+        "at",
+        "between",
+        "over",
+        "more",
+        "less",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "twelve",
+    ];
+    WORDS.contains(&word) || word.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The verb that `word` is behind `subject`, where both agree in number.
+fn lexical(word: &str, subject: &str) -> Option<Verb<'static>> {
+    // "The genes of rice": the number is that of the noun before any preposition.
+    let head = subject
+        .split_whitespace()
+        .take_while(|word| !PREPOSITIONS.contains(word))
+        .last()
+        .unwrap_or("");
+    let is_plural = (head.ends_with('s')
+        && !["ss", "us", "is"].iter().any(|end| head.ends_with(end)))
+        || subject.contains(" and ");
+    VERBS.iter().find_map(|(base, third, past)| {
+        let helper = match word {
+            word if word == *third && !is_plural => "does",
+            word if word == *base && is_plural => "do",
+            word if word == *past && !past.is_empty() => "did",
+            _ => return None,
+        };
+        Some(Verb::Lexical { helper, base })
+    })
+}
+
+fn is_subject(subject: &str) -> bool {
+    let words: Vec<String> = subject.split(' ').map(str::to_lowercase).collect();
+    let (Some(first), Some(last)) = (words.first(), words.last()) else {
+        return false;
+    };
+    let vague = |word: &String| VAGUE.contains(&word.as_str());
+    let is_adverb = |word: &String| word.ends_with("ly") && word != "family";
+    !subject.is_empty()
+        && words.len() <= MOST_SUBJECT_WORDS
+        && !words.iter().any(vague)
+        && !PREPOSITIONS.contains(&first.as_str())
+        && !PREPOSITIONS.contains(&last.as_str())
+        && !matches!(
+            last.as_str(),
+            "the" | "a" | "an" | "often" | "never" | "always" | "more"
+        )
+        && !is_adverb(first)
+        && !is_adverb(last)
+        && !subject.contains(['(', ')', ',', ';', ':', '"', '“', '–', '—', '%'])
+        && !words
+            .iter()
+            .all(|word| word.chars().all(|c| !c.is_alphabetic()))
+        && !(first == "the" && words.len() == 1)
+        && !(words.len() <= 3 && EMPTY.contains(&last.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(sentence: &str) -> Option<(&str, &str)> {
+        Clause::parse(sentence).map(|clause| (clause.subject, clause.rest))
+    }
+
+    #[test]
+    fn a_plain_sentence_has_subject_verb_and_rest() {
+        assert_eq!(
+            parts("Maize seed should be sown 5 cm deep."),
+            Some(("Maize seed", "be sown 5 cm deep"))
+        );
+        assert_eq!(
+            parts("Grain yield was 5 t/ha in Iowa."),
+            Some(("Grain yield", "5 t/ha in Iowa"))
+        );
+        assert_eq!(
+            parts("The crop requires 500 mm of water."),
+            Some(("The crop", "500 mm of water"))
+        );
+        let led = Clause::parse("In Iowa, maize is planted in April.").expect("plain");
+        assert_eq!((led.lead, led.subject), (Some("In Iowa"), "maize"));
+        let told = Clause::parse("Plant seeds 1 inch deep.").expect("an instruction");
+        assert_eq!(
+            (told.verb, told.rest),
+            (Verb::Instruction("Plant"), "seeds 1 inch deep")
+        );
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left() {
+        for sentence in [
+            "It is grown in Iowa.",
+            "These plants are 2 m tall.",
+            "Studies show that maize is tall.",
+            "When sown early, maize is tall.",
+            "Seeds that are sown deep are late.",
+            "Using mulch is wise.",
+            "Wheat, rice and maize are cereals.",
+            "Do not sow.",
+            "The field has been sown.",
+            "Cover crops are sown in autumn.",
+        ] {
+            let found = Clause::parse(sentence);
+            assert!(
+                found.is_none_or(|found| found.subject == "Cover crops"),
+                "{sentence}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn verbs_agree_with_their_subject() {
+        let question = |sentence| {
+            let clause = Clause::parse(sentence).expect("plain");
+            clause.question("What", "", &BTreeSet::from(["plants".to_owned()]))
+        };
+        assert_eq!(
+            question("Plants need 20 mm of water."),
+            "What do plants need?"
+        );
+        assert_eq!(
+            question("The plant needs 20 mm of water."),
+            "What does the plant need?"
+        );
+        assert_eq!(
+            question("The plant produced 20 g of grain."),
+            "What did the plant produce?"
+        );
+    }
+}
