@@ -604,6 +604,7 @@ fn pair(one: &Candidate, gold: &Passage, answer: &str, names: &Names, manner: Ma
         page: gold.page,
         passage: gold.text.clone(),
         passage_sha256: Digest::of(gold.text.as_bytes()),
+        table: gold.table.clone(),
         place: source.place.clone(),
         crops: gold.crops.clone(),
         tags: one.unit.tags.clone(),

@@ -107,7 +107,8 @@ fn faults(pair: &Pair, held: &HeldOut) -> Vec<String> {
         ));
     }
     let headings = pair.headings.join(" ");
-    let sources = [pair.passage.as_str(), &pair.title, &headings];
+    let table = pair.table.as_deref().unwrap_or_default();
+    let sources = [pair.passage.as_str(), &pair.title, &headings, table];
     if let Some(reason) = fault_of_answer(question, answer, &sources) {
         found.push(format!("{answer:?}: {}", reason.what()));
     } else if grounding(answer, &[&sources[..], &[question]].concat()) < 1.0 {

@@ -98,6 +98,9 @@ pub struct Pair {
     pub passage: String,
     /// SHA-256 of its text.
     pub passage_sha256: Digest,
+    /// The table that the passage comes from, as Markdown, where it is small enough to show whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
     /// Where the document holds.
     pub place: Place,
     /// Crops of the passage.
