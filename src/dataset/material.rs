@@ -86,7 +86,7 @@ impl Unit {
         self.headings.last().map_or("", String::as_str)
     }
 
-    /// All its passages, at most [`MOST_CHARS`] characters.
+    /// All its passages, at most `MOST_CHARS` characters.
     pub fn text(&self) -> String {
         let whole = self
             .passages

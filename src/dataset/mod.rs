@@ -1,6 +1,6 @@
 //! Questions and answers for tuning, made from documents: written, answered, measured, filtered.
 //!
-//! The paper's sections 2.3, 2.4 and 4.1 (arXiv:2401.08406). [`build`] goes over the sections of a library,
+//! The paper's sections 2.3, 2.4 and 4.1 (arXiv:2401.08406). [`build()`] goes over the sections of a library,
 //! lets a [`Teacher`] write questions, has them answered where they came without, measures every pair and
 //! keeps those that pass [`Thresholds`]. It works offline, on the operator's machine; the only room besides
 //! the study that may use an endpoint. Nothing here trains a model.

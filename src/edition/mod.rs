@@ -1,8 +1,8 @@
 //! Editions: a numbered set of models, library, thresholds and golden questions that belong together.
 //!
 //! Edition 0 is the one a fresh box makes for itself: unsigned, local, written by `almanac models
-//! import` and `almanac ingest`. All others are signed and come from outside ([`offer`] says which are
-//! accepted). One is tried, made current or given up as a whole ([`machine`]); the old one answers until
+//! import` and `almanac ingest`. All others are signed and come from outside (`offer` says which are
+//! accepted). One is tried, made current or given up as a whole (`machine`); the old one answers until
 //! then. What stands on disk:
 //!
 //! ```text
