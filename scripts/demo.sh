@@ -47,6 +47,7 @@ cargo build --release --bin almanac || die "the build failed" "The compiler's me
 
 step "Runtime and models"
 mkdir -p "$demo/state"
+renew_library "$demo/state"
 "$almanac" --state "$demo/state" models --cache "$cache" fetch
 "$almanac" --state "$demo/state" models --cache "$cache" import
 

@@ -37,3 +37,12 @@ die() {
     done
     exit 1
 }
+
+# A library in the state folder $1 that this version does not read (or that is damaged) is made anew: these
+# folders are the scripts' own, and everything in them comes from the repository.
+renew_library() {
+    [ -d "$1/editions" ] || return 0
+    "$target/release/almanac" --state "$1" library stats >/dev/null 2>&1 && return 0
+    echo "the library in $1 cannot be read by this version; it is made anew"
+    rm -rf -- "$1/editions" "$1/current"
+}

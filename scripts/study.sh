@@ -17,6 +17,7 @@ cargo build --release --bin almanac
 
 step "Runtime and models"
 mkdir -p "$state"
+renew_library "$state"
 almanac models --cache "$cache" fetch
 almanac models --cache "$cache" import
 adapter=${ALMANAC_STUDY_ADAPTER:-$root/models/farm-adapter}

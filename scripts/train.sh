@@ -19,6 +19,7 @@ cargo build --release --bin almanac
 
 step "Runtime and models"
 mkdir -p "$state"
+renew_library "$state"
 almanac models --cache "$cache" fetch
 almanac models --cache "$cache" import
 
