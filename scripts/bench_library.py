@@ -46,7 +46,8 @@ def main():
         edition = laid_out(Path(models), state)
         config = folder / "almanac.toml"
         config.write_text(f'[paths]\nstate = "{state}"\nrun = "{folder}/run"\n')
-        command = [almanac, "--config", str(config), "--json"]
+        # Named, since ALMANAC_STATE of the caller would go before the configuration.
+        command = [almanac, "--config", str(config), "--state", str(state), "--json"]
         passages = seconds = memory = 0
         for documents in folders:
             # A file that cannot be read is named on stderr and fails the ingest at its end.
