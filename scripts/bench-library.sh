@@ -12,11 +12,7 @@ step "Building"
 cargo build --release --bin almanac
 
 step "Runtime and models"
-mkdir -p "$models"
-if [ ! -d "$models/models/all-minilm-l6-v2" ]; then
-    "$target/release/almanac" --state "$models" models --cache "$cache" fetch
-    "$target/release/almanac" --state "$models" models --cache "$cache" import
-fi
+[ -d "$models/models/all-minilm-l6-v2" ] || import_models "$models"
 
 step "One library of everything"
 # shellcheck disable=SC2086

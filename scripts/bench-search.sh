@@ -14,11 +14,8 @@ step "Building"
 cargo build --release --bin almanac
 
 step "Runtime and models"
-mkdir -p "$state" "$work"
-if [ ! -d "$state/models/all-minilm-l6-v2" ]; then
-    "$target/release/almanac" --state "$state" models --cache "$cache" fetch
-    "$target/release/almanac" --state "$state" models --cache "$cache" import
-fi
+mkdir -p "$work"
+[ -d "$state/models/all-minilm-l6-v2" ] || import_models "$state"
 
 step "Searching ${SIZES:=1000,10000,100000} passages"
 set -- --questions examples/farm/questions.jsonl

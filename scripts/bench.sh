@@ -11,9 +11,7 @@ cargo build --release --bin almanac
 
 step "Runtime and models"
 state=$target/bench
-mkdir -p "$state"
-"$target/release/almanac" --state "$state" models --cache "$cache" fetch
-"$target/release/almanac" --state "$state" models --cache "$cache" import
+import_models "$state"
 
 step "Measuring"
 grep -m 1 '^model name' /proc/cpuinfo || uname -m

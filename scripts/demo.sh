@@ -46,10 +46,8 @@ step "Building (the first time takes some minutes)"
 cargo build --release --bin almanac || die "the build failed" "The compiler's messages above say why."
 
 step "Runtime and models"
-mkdir -p "$demo/state"
 renew_library "$demo/state"
-"$almanac" --state "$demo/state" models --cache "$cache" fetch
-"$almanac" --state "$demo/state" models --cache "$cache" import
+import_models "$demo/state"
 
 step "Broker"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

@@ -46,3 +46,10 @@ renew_library() {
     echo "the library in $1 cannot be read by this version; it is made anew"
     rm -rf -- "$1/editions" "$1/current"
 }
+
+# Fetches the runtime and the models by recipe and imports them into the state folder $1; what is there stays.
+import_models() {
+    mkdir -p "$1"
+    "$target/release/almanac" --state "$1" models --cache "$cache" fetch
+    "$target/release/almanac" --state "$1" models --cache "$cache" import
+}

@@ -16,10 +16,8 @@ step "Building"
 cargo build --release --bin almanac
 
 step "Runtime and models"
-mkdir -p "$state"
 renew_library "$state"
-almanac models --cache "$cache" fetch
-almanac models --cache "$cache" import
+import_models "$state"
 adapter=${ALMANAC_STUDY_ADAPTER:-$root/models/farm-adapter}
 if [ -f "$adapter/adapter_config.json" ]; then
     almanac models import-adapter "$adapter" --name farm

@@ -18,10 +18,8 @@ step "Building"
 cargo build --release --bin almanac
 
 step "Runtime and models"
-mkdir -p "$state"
 renew_library "$state"
-almanac models --cache "$cache" fetch
-almanac models --cache "$cache" import
+import_models "$state"
 
 step "The sample farm's documents"
 almanac ingest --sync examples/farm/documents
