@@ -2,22 +2,14 @@
 //!
 //! The files are not part of the repository; without them these tests say so and pass.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use almanac::documents::extraction::{Truth, measure};
 use almanac::documents::pdf::{PdfError, read_pdf};
-
-fn data(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data")
-        .join(name);
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use support::data;
 
 fn pdfs(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

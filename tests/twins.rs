@@ -4,6 +4,8 @@
 //! The articles are not part of the repository; without them these tests say so and pass. The forms that no
 //! publisher gives are made here, from the publisher's own XML and not from what our readers make of it.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use almanac::documents::{Body, Document, read_bytes};
 use roxmltree::{Node, ParsingOptions};
+use support::data;
 
 /// Headings from the outermost on, and the paragraphs right under the last one.
 type Tree = Vec<(Vec<String>, Vec<String>)>;
@@ -21,17 +24,6 @@ struct Article {
     tree: Tree,
     /// Sections whose paragraphs hold nothing but running text.
     plain: Vec<Vec<String>>,
-}
-
-fn data(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data")
-        .join(name);
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
 }
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {

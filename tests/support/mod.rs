@@ -8,7 +8,7 @@ pub mod models;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A Mosquitto of its own on a free loopback port, with persistence on; killed when dropped.
@@ -130,4 +130,16 @@ fn mosquitto() -> PathBuf {
         .map(|folder| folder.join("mosquitto"))
         .find(|program| program.is_file())
         .expect("this test needs a real broker: apt-get install mosquitto")
+}
+
+/// The folder `name` of the real data beside the project; says so where it is absent, and the test is skipped.
+pub fn data(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/data")
+        .join(name);
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return None;
+    }
+    Some(folder)
 }
