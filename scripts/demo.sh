@@ -48,6 +48,7 @@ cargo build --release --bin almanac || die "the build failed" "The compiler's me
 step "Runtime and models"
 renew_library "$demo/state"
 import_models "$demo/state"
+"$almanac" --state "$demo/state" models import-adapter models/farm-adapter --name farm
 
 step "Broker"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

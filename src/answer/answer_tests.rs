@@ -360,6 +360,35 @@ fn a_tuned_model_that_finds_no_answer_in_the_text_makes_a_refusal_and_not_a_quot
 }
 
 #[test]
+fn a_reading_is_held_against_a_doubtful_limit_only_where_a_tuned_model_does_not_decline() {
+    let answer = |reply: &str, refuse_below: f32| {
+        let mut parts = answerer(Scripted::says(reply)).into_parts();
+        parts.adapter = Some("farm".into());
+        parts.config.refuse_below = refuse_below;
+        let asked = Question {
+            readings: vec![Reading {
+                device: String::new(),
+                name: "planting-depth".into(),
+                value: ReadingValue::Number(4.0),
+                unit: Some("inch".into()),
+                at: 0,
+            }],
+            ..question("How deep should I plant maize?")
+        };
+        let mut on = |_: Progress<'_>| ControlFlow::Continue(());
+        Answerer::new(parts)
+            .answer(&asked, &[], &mut on)
+            .expect("nothing breaks")
+    };
+    let doubted = answer(NOT_SAID, 0.99);
+    assert_eq!(doubted.status, Status::Refused, "{doubted:?}");
+    for (reply, refuse_below) in [("Nonsense.", 0.99), (NOT_SAID, 0.1)] {
+        let text = answer(reply, refuse_below).text.expect("an answer");
+        assert!(text.contains("4 inch is above 2 inches"), "{text}");
+    }
+}
+
+#[test]
 fn briefs_hold_one_passage_more_each_and_point_at_the_same_sentence() {
     let answerer = answerer(Scripted::says(""));
     let briefs = answerer

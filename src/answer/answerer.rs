@@ -203,26 +203,30 @@ impl Answerer {
 
     fn write(&mut self, found: Found<'_>, on: Listener<'_>) -> Result<Outcome, AnswerError> {
         let max_chars = self.longest(found.question);
-        if self.parts.config.guard
-            && let Some(outcome) = found.judged(max_chars, on)?
-        {
-            return Ok(outcome);
-        }
-        if self.parts.config.drafting == Drafting::Quote && self.parts.config.guard {
-            return found.quoted(Outcome::of(&found), None, max_chars, on);
+        // A reading held against its limit and a quotation need no words of the model's, only its doubt.
+        let guard = self.parts.config.guard;
+        let is_told =
+            guard && (self.parts.config.drafting == Drafting::Quote || found.verdict().is_some());
+        if is_told && found.features.relevance() >= self.parts.config.refuse_below {
+            return found.told(Outcome::of(&found), max_chars, on);
         }
         let key = self.key(&found);
         let prompt = self.prompt(&found, &key)?;
         let sources = found.sources(prompt.passages);
         let yardstick = Yardstick {
-            sources: self.parts.config.guard.then_some(&sources),
+            sources: guard.then_some(&sources),
             asked: &found.asked,
             candidates: &found.candidates,
             quote: &key,
             drafting: self.parts.config.drafting,
             max_chars,
         };
-        let (draft, outcome, declined) = self.draft(&found, prompt.messages, &yardstick, on)?;
+        let most = match is_told {
+            true => 0,
+            false => self.parts.config.max_tokens,
+        };
+        let request = self.request(&found, prompt.messages, most);
+        let (draft, outcome, declined) = self.draft(&found, request, &yardstick, on)?;
         if declined {
             return Ok(Outcome {
                 model: outcome.model,
@@ -233,6 +237,9 @@ impl Answerer {
                     found.place
                 ))
             });
+        }
+        if is_told {
+            return found.told(outcome, max_chars, on);
         }
         if draft.text.is_empty() {
             return found.quoted(outcome, draft.stop.as_ref(), max_chars, on);
@@ -265,17 +272,16 @@ impl Answerer {
         Ok(prompt::fitting(&parts, generator, budget)?)
     }
 
-    fn draft(
-        &mut self,
+    fn request(
+        &self,
         found: &Found<'_>,
         messages: Vec<Message>,
-        yardstick: &Yardstick<'_>,
-        on: Listener<'_>,
-    ) -> Result<(Draft, Outcome, bool), AnswerError> {
+        max_tokens: usize,
+    ) -> GenerateRequest {
         let adapter = self.adapter(found.question);
-        let request = GenerateRequest {
+        GenerateRequest {
             messages,
-            max_tokens: self.parts.config.max_tokens,
+            max_tokens,
             decline: adapter.as_ref().map(|_| Decline {
                 text: NOT_SAID.to_owned(),
                 from: relevance::decline_from(
@@ -284,7 +290,16 @@ impl Answerer {
                 ),
             }),
             adapter,
-        };
+        }
+    }
+
+    fn draft(
+        &mut self,
+        found: &Found<'_>,
+        request: GenerateRequest,
+        yardstick: &Yardstick<'_>,
+        on: Listener<'_>,
+    ) -> Result<(Draft, Outcome, bool), AnswerError> {
         let mut draft = Draft::default();
         let mut stopped = false;
         let before = millis(found.started);

@@ -10,7 +10,8 @@ use super::prompt;
 use super::quantity::quantities;
 use super::quote::{self, Asked, Candidate, headings};
 use super::relevance::Features;
-use super::{AnswerError, verdict, words};
+use super::verdict::{self, Verdict};
+use super::{AnswerError, words};
 use crate::types::{Citation, Place, Question, Reading, Status, Timing, Tokens};
 
 /// What happens while an answer is made; the receiver breaks to cancel.
@@ -141,24 +142,40 @@ impl Found<'_> {
         Ok(outcome)
     }
 
-    /// The outcome that holds a reading sent with the question against the limit in one of the best sentences;
-    /// `None` where there is no such reading or limit.
-    pub(super) fn judged(
+    /// The outcome that needs no words of the model's: a reading held against its limit, else the best
+    /// quotation.
+    pub(super) fn told(
         &self,
+        outcome: Outcome,
         max_chars: usize,
         on: Listener<'_>,
-    ) -> Result<Option<Outcome>, AnswerError> {
+    ) -> Result<Outcome, AnswerError> {
+        match self.verdict() {
+            Some(verdict) => self.judged(outcome, &verdict, max_chars, on),
+            None => self.quoted(outcome, None, max_chars, on),
+        }
+    }
+
+    /// A reading sent with the question beside the limit in one of the best sentences; `None` where there is
+    /// no such reading or limit.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
         let sent = self.question.readings.len().min(self.readings.len());
         let near = quote::near_best(&self.candidates);
         let sentences: Vec<&str> = near.iter().map(|one| one.text.as_str()).collect();
-        let Some(verdict) = verdict::verdict(&self.question.readings[..sent], &sentences) else {
-            return Ok(None);
-        };
-        let best = &near[verdict.sentence];
+        verdict::verdict(&self.question.readings[..sent], &sentences)
+    }
+
+    fn judged(
+        &self,
+        mut outcome: Outcome,
+        verdict: &Verdict,
+        max_chars: usize,
+        on: Listener<'_>,
+    ) -> Result<Outcome, AnswerError> {
+        let best = &self.candidates[verdict.sentence];
         let text = format!("{} {}", verdict.text, best.text);
         let text = quote::shorten(&text, max_chars);
         proceed(on(Progress::Text(&text)))?;
-        let mut outcome = Outcome::of(self);
         outcome.readings = vec![self.question.readings[verdict.reading].clone()];
         outcome.reason = self
             .hits
@@ -168,7 +185,7 @@ impl Found<'_> {
         self.cite(&mut outcome, best.hit, best.text.clone());
         outcome.text = Some(text);
         outcome.timing.total = millis(self.started);
-        Ok(Some(outcome))
+        Ok(outcome)
     }
 
     /// The outcome whose text is the draft.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::passages::Hits;
 use super::quote::{Asked, Candidate, headings};
 use super::{names, words};
@@ -9,7 +11,7 @@ use crate::library;
 use crate::types::Place;
 
 /// What the relevance was made of; shown by the study, so that a refusal can be understood.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Features {
     /// Best cosine of question and passage.
     pub passage_cosine: f32,
@@ -101,8 +103,8 @@ impl Features {
 
 /// What a tuned model's own doubt weighs beside the relevance, both as log odds; and what is added, so that
 /// the two together refuse at the same bound as the relevance alone. Fitted on the development part.
-const DOUBT_WEIGHT: f32 = 0.8;
-const DOUBT_SHIFT: f32 = -0.5;
+const DOUBT_WEIGHT: f32 = 0.5;
+const DOUBT_SHIFT: f32 = -0.6;
 
 /// Share of `refuse_below` under which a question is refused before a tuned model reads the passages: of the
 /// answerable questions of the development part 2 in 100 lie there, of the others one in eight.

@@ -65,7 +65,7 @@ impl Generator for Scripted {
         let mut text = String::new();
         let mut tokens = 0;
         let mut finish = self.finish;
-        for piece in characters.chunks(4) {
+        for piece in characters.chunks(4).take(request.max_tokens) {
             let piece: String = piece.iter().collect();
             text.push_str(&piece);
             tokens += 1;

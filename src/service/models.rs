@@ -68,6 +68,16 @@ impl Models {
         Ok(generator)
     }
 
+    /// Name of the adapter for questions that name none: the configured one, else the edition's only one.
+    pub fn default_adapter(&self) -> Option<String> {
+        let configured = self.config.model.adapter.clone();
+        configured.or_else(|| {
+            let mut adapters = self.files(Role::Adapter);
+            let name = adapters.next()?.path.file_stem()?.to_str()?.to_owned();
+            adapters.next().is_none().then_some(name)
+        })
+    }
+
     fn runtime(&self) -> Result<Runtime, ServiceError> {
         let model = &self.config.model;
         Ok(Runtime::load(&model.runtime, model.threads)?)
@@ -264,6 +274,35 @@ mod tests {
         let large = model(state.path(), Kind::Decoder, "large");
         adopt_model(state.path(), &large).expect("adopted");
         assert_eq!(adapters(), 0);
+    }
+
+    #[test]
+    fn an_editions_only_adapter_answers_unless_another_is_configured() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let adapter = |name: &str| FileEntry {
+            role: Role::Adapter,
+            path: format!("adapters/{name}.safetensors").into(),
+            length: 1,
+            sha256: Digest::of(name.as_bytes()),
+            base: None,
+        };
+        let with = |names: &[&str]| {
+            let files = names.iter().map(|name| adapter(name)).collect();
+            let change = zero::Change {
+                files: Some((vec![Role::Adapter], files)),
+                ..zero::Change::default()
+            };
+            zero::ensure(state.path(), change).expect("writable")
+        };
+        let mut config = Config::defaults(Some(state.path())).expect("valid");
+        let chosen =
+            |config: &Config, names: &[&str]| Models::new(config, &with(names)).default_adapter();
+        assert_eq!(chosen(&config, &[]), None);
+        assert_eq!(chosen(&config, &["farm"]).as_deref(), Some("farm"));
+        assert_eq!(chosen(&config, &["farm", "iowa"]), None);
+        config.model.adapter = Some("iowa".into());
+        let both = chosen(&config, &["farm", "iowa"]);
+        assert_eq!(both.as_deref(), Some("iowa"));
     }
 
     #[test]

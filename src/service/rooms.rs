@@ -178,7 +178,7 @@ impl Rooms {
             config,
             top_k: self.config.search.top_k,
             place: self.config.place.clone(),
-            adapter: self.config.model.adapter.clone(),
+            adapter: self.models.default_adapter(),
         }))
     }
 

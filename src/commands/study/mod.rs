@@ -5,13 +5,14 @@ mod generate;
 mod lessons;
 mod score;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
 use super::Context;
+use crate::durable;
 use crate::service::Rooms;
-use crate::study::{self, Scored, StudyQuestion};
+use crate::study::{self, Scored, Split, StudyQuestion};
 
 /// The question set and what it rests on.
 #[derive(Debug, clap::Args)]
@@ -81,23 +82,39 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     let set = study::read(&ask.files.questions)?;
     let rooms = Rooms::open(&context.config)?;
     if *only_calibrate {
-        return calibrate(context, &rooms, &set);
+        return calibrate(context, &rooms, &set, tell.scores.as_deref());
     }
     let answers = generate::ask(context, ask, &set, &rooms)?;
     score::tell(context, tell, &ask.files, &set, (&answers, &rooms))
 }
 
-fn calibrate(context: &Context, rooms: &Rooms, set: &[StudyQuestion]) -> anyhow::Result<()> {
+fn calibrate(
+    context: &Context,
+    rooms: &Rooms,
+    set: &[StudyQuestion],
+    lines: Option<&Path>,
+) -> anyhow::Result<()> {
     let answerer = rooms.answerer()?;
-    let score = |question: &StudyQuestion| {
+    let mut scored = Vec::new();
+    let mut text = Vec::new();
+    for question in set.iter().filter(|one| one.split != Split::Test) {
         let judgement = answerer.judge(&question.ask())?;
-        anyhow::Ok(Scored {
+        let line = serde_json::json!({
+            "id": question.id, "split": question.split, "group": question.group,
+            "kind": question.kind, "relevance": judgement.relevance,
+            "features": judgement.features, "quote": judgement.quote,
+        });
+        serde_json::to_writer(&mut text, &line)?;
+        text.push(b'\n');
+        scored.push(Scored {
             split: question.split,
             kind: question.kind,
             relevance: judgement.relevance,
-        })
-    };
-    let scored = set.iter().map(score).collect::<Result<Vec<_>, _>>()?;
+        });
+    }
+    if let Some(path) = lines {
+        durable::replace(path, &text)?;
+    }
     let found = study::calibrate(&scored).context(
         "the parts that are not for testing have no questions of one sort: both are needed, answerable and not",
     )?;

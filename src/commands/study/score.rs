@@ -36,9 +36,9 @@ pub struct Tell {
     /// Write results.json, report.md and report.html into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Also write each answer with its question, reference and scores, one JSON object a line: to be read by eye
+    /// Also write each answer with its question, reference and scores, one JSON object a line: to be read by eye (with --calibrate: each question with its relevance and what that was made of)
     #[arg(long, value_name = "FILE")]
-    scores: Option<PathBuf>,
+    pub scores: Option<PathBuf>,
     /// Have an OpenAI-compatible endpoint judge the answers, for example http://127.0.0.1:8080/v1
     #[arg(long, value_name = "URL", requires = "judge_model")]
     judge: Option<String>,
