@@ -37,4 +37,4 @@ pub use reports::{
 pub use rooms::Rooms;
 pub use run::serve;
 pub use trial::{Asked, ask as probe};
-pub use update::progress;
+pub use update::{Done, Nothing, OnStep, Order, Updater, progress};
