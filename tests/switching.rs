@@ -39,8 +39,7 @@ impl Farm {
         let (operator, broker) = (Operator::new(), Broker::start());
         let port = broker.port();
         let customer = operator.customer_with(&format!(
-            "[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\nkeep_alive_s = 5\n\
-             [model]\nadapter = \"farm\"\n"
+            "[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\nkeep_alive_s = 5\n"
         ));
         operator.adapter("one/farm", 0.0);
         let first = operator.complete_with(1, "adapters = [\"one/farm.safetensors\"]");
@@ -105,7 +104,8 @@ impl Asker {
         let id = format!("q{number}");
         let question = QUESTIONS[number % QUESTIONS.len()];
         let place = json!({"country": "US", "region": "Iowa"});
-        let ask = json!({"id": id, "question": question, "place": place}).to_string();
+        let ask = json!({"id": id, "question": question, "place": place, "adapter": "farm"});
+        let ask = ask.to_string();
         self.asked.insert(id, Instant::now());
         let plain = PublishProperties::default();
         self.client.publish("almanac/farm/ask/h5", ask, plain).await;
