@@ -122,7 +122,7 @@ impl Asker {
     /// Takes what comes until every question has an outcome.
     async fn finish(&mut self) {
         while self.by_id().len() < self.asked.len() {
-            let message = self.client.next().await;
+            let message = self.client.next_within(LONGEST).await;
             self.outcomes.push((Instant::now(), message));
         }
     }
@@ -174,7 +174,7 @@ impl Asker {
 async fn states(watcher: &mut Client5, serial: u64) -> Vec<Value> {
     let mut states: Vec<Value> = Vec::new();
     loop {
-        let state = watcher.next().await.json();
+        let state = watcher.next_within(LONGEST).await.json();
         if state["serial"] != serial {
             continue;
         }
@@ -235,12 +235,11 @@ async fn ask_over(
             .rev()
             .take_while(|one| Some(**one) != old)
             .count();
-        let given_up = output
-            .as_ref()
-            .is_some_and(|output| !output.status.success());
-        if output.is_some() && (given_up || of_new >= after) {
+        if let Some(ended) = output.clone()
+            && (!ended.status.success() || of_new >= after)
+        {
             asker.finish().await;
-            return output.expect("looked at above");
+            return ended;
         }
     }
 }
@@ -294,7 +293,7 @@ async fn every_question_asked_while_an_adapter_only_edition_comes_in_is_answered
         "{answer}"
     );
     let told = loop {
-        let told = watcher.next().await.json();
+        let told = watcher.next_within(LONGEST).await.json();
         if told["state"] == "rolled-back" {
             break told;
         }
@@ -345,7 +344,7 @@ async fn an_edition_that_a_power_cut_hit_goes_on_with_the_next_start() {
     let second = farm.adapter_only(2, 0.001);
     let mut watcher = farm.watcher().await;
     let installing = farm.install(&second);
-    while watcher.next().await.json()["state"] != "staged" {}
+    while watcher.next_within(LONGEST).await.json()["state"] != "staged" {}
     farm.customer.kill();
     let cut = installing.await.expect("no panic");
     assert!(!cut.status.success(), "{}", said(&cut));
