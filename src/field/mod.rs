@@ -27,7 +27,7 @@ use driver::{Driver, Inbox, PublishCommand, Running};
 use session::Session;
 
 pub use messages::{
-    Asked, BoxState, BoxStatus, Incoming, IncomingAsk, MAX_ASK_BYTES, Packet, Reader,
+    Asked, BoxState, BoxStatus, EditionState, Incoming, IncomingAsk, MAX_ASK_BYTES, Packet, Reader,
 };
 pub use publication::{NotDelivered, Publication, encode};
 pub use sensors::{MAX_READINGS, Sensors};

@@ -71,6 +71,11 @@ impl Topics {
         format!("{PREFIX}/{}/status/{}", self.site, self.box_name)
     }
 
+    /// Where this box says how editions fare on it.
+    pub fn edition_state(&self) -> String {
+        format!("{PREFIX}/{}/edition/state/{}", self.site, self.box_name)
+    }
+
     /// Where answers to `client` go, unless it names a topic below.
     pub fn answer(&self, client: &Name) -> String {
         format!("{PREFIX}/{}/answer/{client}", self.site)

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod daemon;
 pub mod models;
+pub mod operator;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
