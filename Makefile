@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train soak soak-ingest bench bench-search bench-library check clean
+.PHONY: help setup demo test test-models study train soak soak-ingest bench bench-generate bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -33,6 +33,9 @@ soak-ingest: ## The long test of ingests: 50 kills at random moments
 
 bench: ## Measure this machine: how fast it reads, writes and searches
 	@scripts/bench.sh
+
+bench-generate: ## Read and write beside llama.cpp: same weights, prompts and threads, in turns
+	@scripts/bench-generate.sh
 
 bench-search: ## Search 1,000 to 100,000 passages of your texts (DATA=folder), beside usearch and torch
 	@scripts/bench-search.sh

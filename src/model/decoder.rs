@@ -15,6 +15,9 @@ use super::runtime::Runtime;
 pub struct Decoder {
     session: Session,
     cache: KvCache,
+    /// The tokens of the cache's positions, and the adapter that they were read with.
+    read: Vec<i64>,
+    adapter: Option<String>,
     mask: Vec<i64>,
 }
 
@@ -46,6 +49,8 @@ impl Decoder {
         Ok(Decoder {
             cache: KvCache::new(layers, heads, head_dim, context)?,
             session,
+            read: Vec::new(),
+            adapter: None,
             mask: vec![1; context],
         })
     }
@@ -58,13 +63,55 @@ impl Decoder {
     /// Forgets all positions from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.cache.truncate(length);
+        self.read.truncate(length);
+    }
+
+    /// Keeps of what was read only what `tokens` begin with too, and tells how many positions that is: at most all
+    /// but the last of `tokens`, none where `adapter` is another than the one it was read with.
+    pub fn keep(&mut self, tokens: &[i64], adapter: Option<&Adapter>) -> usize {
+        let same = self.adapter.as_deref() == adapter.map(|adapter| adapter.name.as_str());
+        let same = same && self.keeps_rows_apart(adapter);
+        let pairs = self.read.iter().zip(&tokens[..tokens.len().max(1) - 1]);
+        let shared = pairs.take_while(|(read, token)| same && read == token);
+        let shared = shared.count();
+        self.truncate(shared);
+        shared
+    }
+
+    /// Whether the logits of a position are the same however the text is cut into steps.
+    ///
+    /// Not with an adapter: its narrow products are shared out among threads by columns, and from another number of
+    /// columns follow other partial sums.
+    pub fn keeps_rows_apart(&self, adapter: Option<&Adapter>) -> bool {
+        adapter.is_none()
     }
 
     /// Appends `tokens` and returns the logits of `rows`, row by row; blocking.
     ///
+    /// The logits of a position depend on the tokens up to it alone, to the bit, and not on how they were cut into
+    /// steps (see [`Decoder::keeps_rows_apart`]), so that guesses can be verified and prefixes reused without changing
+    /// a text. The runtime keeps to that as long as no step has one row: a single row is multiplied by kernels of its
+    /// own, which sum in another order. So a lone token is read twice, and the second forgotten; it needs two free
+    /// positions.
+    ///
     /// # Errors
     /// The tokens do not fit the cache, or the runtime failed.
     pub fn step(
+        &mut self,
+        tokens: &[i64],
+        rows: Logits,
+        adapter: Option<&Adapter>,
+    ) -> Result<Vec<f32>, ModelError> {
+        if let [token] = tokens {
+            let mut logits = self.run(&[*token; 2], Logits::All, adapter)?;
+            logits.truncate(logits.len() / 2);
+            self.truncate(self.read.len() - 1);
+            return Ok(logits);
+        }
+        self.run(tokens, rows, adapter)
+    }
+
+    fn run(
         &mut self,
         tokens: &[i64],
         rows: Logits,
@@ -111,6 +158,8 @@ impl Decoder {
         let values = values.to_vec();
         drop(outputs);
         self.cache.advance(tokens.len());
+        self.read.extend(tokens);
+        self.adapter = adapter.map(|adapter| adapter.name.clone());
         Ok(values)
     }
 }

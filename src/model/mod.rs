@@ -12,6 +12,7 @@ pub mod folder;
 mod generation;
 pub mod import;
 mod kv_cache;
+mod lookup;
 pub mod measure;
 pub mod recipe;
 mod runtime;
@@ -22,7 +23,7 @@ mod vocabulary;
 pub use adapter::adapter_base;
 pub use decoder::Logits;
 pub use error::ModelError;
-pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role};
+pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role, Work};
 
 pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;
