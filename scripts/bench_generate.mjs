@@ -20,7 +20,7 @@ const TURN = 10;
 
 const llama = await getLlama({ gpu: false, build: "never", maxThreads: threads });
 const model = await llama.loadModel({ modelPath: gguf });
-const context = await model.createContext({ contextSize: 2048, batchSize: 512, threads, flashAttention: true });
+const context = await model.createContext({ contextSize: 2048, batchSize: 512, threads });
 const sequence = context.getSequence();
 
 // Milliseconds to the first token, to the end after it, and tokens; from an empty cache, greedy.

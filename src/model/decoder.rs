@@ -18,6 +18,7 @@ pub struct Decoder {
     /// The tokens of the cache's positions, and the adapter that they were read with.
     read: Vec<i64>,
     adapter: Option<String>,
+    whole_adapters: bool,
     mask: Vec<i64>,
 }
 
@@ -46,11 +47,15 @@ impl Decoder {
                 "the graph has no past_key_values.N.key inputs of a known size",
             )
         })?;
+        let whole = |name: &str| name.starts_with("lora.") && name.ends_with(".a_scale");
+        let optional = session.overridable_initializers();
+        let whole_adapters = optional.iter().any(|input| whole(input.name()));
         Ok(Decoder {
             cache: KvCache::new(layers, heads, head_dim, context)?,
             session,
             read: Vec::new(),
             adapter: None,
+            whole_adapters,
             mask: vec![1; context],
         })
     }
@@ -78,12 +83,17 @@ impl Decoder {
         shared
     }
 
+    /// Whether the graph wants the first factor of an adapter in int8.
+    pub fn whole_adapters(&self) -> bool {
+        self.whole_adapters
+    }
+
     /// Whether the logits of a position are the same however the text is cut into steps.
     ///
-    /// Not with an adapter: its narrow products are shared out among threads by columns, and from another number of
-    /// columns follow other partial sums.
+    /// Not with an adapter in single precision: its narrow products are shared out among threads by columns, and from
+    /// another number of columns follow other partial sums.
     pub fn keeps_rows_apart(&self, adapter: Option<&Adapter>) -> bool {
-        adapter.is_none()
+        adapter.is_none() || self.whole_adapters
     }
 
     /// Appends `tokens` and returns the logits of `rows`, row by row; blocking.

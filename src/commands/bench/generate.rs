@@ -15,6 +15,9 @@ use crate::model::folder::Kind;
 use crate::model::measure::{self, Speed};
 use crate::model::{GenerateRequest, Generator as _, Message, Role, Runtime, TextGenerator};
 
+/// Tokens that are read once at once and once in small steps.
+const CUT: usize = 96;
+
 /// What is timed of a decoder.
 #[derive(Debug, clap::Args)]
 // Flattened into other `Args`, whose group would bear the same name.
@@ -67,13 +70,15 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let folder = folder(config, Kind::Decoder, args.decoding.model.as_deref())?;
     let mut generator = TextGenerator::open(&runtime, &folder, config.model.context_tokens)?;
     let figures = args.decoding.figures(&mut generator)?;
+    let difference = measure::cut_difference(&mut generator, CUT)?;
     let answers = match &args.chats {
         Some(path) => answers(&mut generator, args, read_chats(path)?)?,
         None => Vec::new(),
     };
     if context.output.is_json() {
         let figures: Vec<_> = figures.iter().map(Figure::json).collect();
-        let told = json!({"model": generator.name(), "threads": threads, "figures": figures, "answers": answers});
+        let told = json!({"model": generator.name(), "threads": threads, "figures": figures,
+            "cut_difference": difference, "answers": answers});
         return Ok(context.output.json(&told)?);
     }
     context.output.line(&format!(
@@ -84,6 +89,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     for figure in &figures {
         context.output.line(&figure.line())?;
     }
+    context.output.line(&format!(
+        "  {CUT} tokens in one step and in steps of 2 to 9: logits differ by {difference} at most"
+    ))?;
     for line in summary(&answers) {
         context.output.line(&line)?;
     }
