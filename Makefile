@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train soak soak-ingest soak-edition bench bench-search bench-library check clean
+.PHONY: help setup demo test test-models study train soak soak-ingest soak-edition bench bench-generate bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -36,6 +36,9 @@ soak-edition: ## The long test of updates: 200 questions while an adapter comes 
 
 bench: ## Measure this machine: how fast it reads, writes and searches
 	@scripts/bench.sh
+
+bench-generate: ## Read and write beside llama.cpp: same weights, prompts and threads, in turns
+	@scripts/bench-generate.sh
 
 bench-search: ## Search 1,000 to 100,000 passages of your texts (DATA=folder), beside usearch and torch
 	@scripts/bench-search.sh

@@ -319,6 +319,67 @@ fn an_adapter_gives_pefts_logits_and_dropping_it_restores_the_bases() {
     );
 }
 
+/// Root of the mean square of the differences.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
+    (squares.sum::<f32>() / a.len() as f32).sqrt()
+}
+
+#[test]
+fn in_8_bits_an_adapter_moves_the_logits_as_it_should_and_guesses_change_no_word_of_its_text() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    peft_folder(folder.path());
+    // Forty times as strong: rounding to 8 bits moves the logits as far as the adapter of the references does.
+    let config = serde_json::json!({"peft_type": "LORA", "r": references()["adapter"]["rank"],
+        "lora_alpha": references()["adapter"]["alpha"].as_f64().map(|alpha| alpha * 40.0), "bias": "none"});
+    fs::write(
+        folder.path().join("adapter_config.json"),
+        config.to_string(),
+    )
+    .expect("writable");
+    let load = |precision| {
+        let file = folder.path().join("wave.safetensors");
+        import_adapter(folder.path(), &decoder(precision), &file).expect("converts");
+        let mut generator = open(precision);
+        let name = generator.load_adapter(&file).expect("loads");
+        (generator, name)
+    };
+    let (mut single, name) = load(Precision::F32);
+    let (mut generator, _) = load(Precision::Int8);
+    let (mut moved, mut off) = (0.0, 0.0);
+    for prompt in references()["prompts"].as_array().expect("an array") {
+        let tokens = ids(&prompt["tokens"]);
+        let logits = |generator: &mut TextGenerator, adapter| {
+            let logits = generator.logits(&tokens, Logits::Last, adapter);
+            logits.expect("runs")
+        };
+        let right = logits(&mut single, Some(&name));
+        moved += distance(&logits(&mut single, None), &right);
+        off += distance(&logits(&mut generator, Some(&name)), &right);
+    }
+    drop(single);
+    println!("the adapter moves the logits by {moved:.2}, in 8 bits they are off by {off:.2}");
+    assert!(off < 0.9 * moved, "moved {moved}, off {off}");
+    let text = "Maize wants warm soil: 50 °F at two inches. Maize wants nitrogen: 124 lb an acre. Repeat that.";
+    let base = request(text, 48);
+    let adapted = GenerateRequest {
+        adapter: Some(name),
+        ..base.clone()
+    };
+    generator.set_guesses(0);
+    generator.forget();
+    let (plain, _) = generate(&mut generator, &adapted);
+    generator.set_guesses(TextGenerator::GUESSES);
+    generator.forget();
+    let (guessed, _) = generate(&mut generator, &adapted);
+    let (warm, _) = generate(&mut generator, &adapted);
+    assert_eq!((&guessed.text, &warm.text), (&plain.text, &plain.text));
+    let (other, _) = generate(&mut generator, &base);
+    assert_eq!(other.work.reused, 0, "it was read with the adapter");
+    assert_ne!(other.text, plain.text);
+}
+
 #[test]
 fn two_generators_on_the_same_weights_do_not_disturb_each_other() {
     let _alone = alone();

@@ -59,6 +59,7 @@ impl Generator for Scripted {
                 first_token: Duration::from_millis(1),
                 finish: Finish::Declined,
                 declined: Some(0.9),
+                work: Default::default(),
             });
         }
         let characters: Vec<char> = self.reply.chars().collect();
@@ -81,6 +82,7 @@ impl Generator for Scripted {
             first_token: Duration::from_millis(1),
             finish,
             declined: None,
+            work: Default::default(),
         })
     }
 }

@@ -99,6 +99,7 @@ impl Generator for NoGenerator {
             first_token: Duration::ZERO,
             finish: Finish::EndOfText,
             declined: None,
+            work: Default::default(),
         })
     }
 }

@@ -243,6 +243,7 @@ mod tests {
                 first_token: std::time::Duration::ZERO,
                 finish: Finish::EndOfText,
                 declined: None,
+                work: Default::default(),
             })
         }
     }

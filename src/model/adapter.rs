@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use half::f16;
-use ort::value::Tensor;
+use ort::value::{DynValue, Tensor};
 use safetensors::{Dtype, SafeTensors};
 
 use super::ModelError;
 use super::folder::{ADAPTER_FORMAT, Manifest};
+use super::import::{quantise_rows, transpose};
 use crate::durable::FileError;
 use crate::types::Digest;
 
@@ -20,15 +21,15 @@ pub struct Adapter {
     /// Its name: the file's, without extension.
     pub name: String,
     /// Graph inputs by name.
-    pub(super) inputs: Vec<(String, Tensor<f32>)>,
+    pub(super) inputs: Vec<(String, DynValue)>,
 }
 
 impl Adapter {
-    /// Reads the adapter file at `path` for the decoder `base`; blocking.
+    /// Reads the adapter file at `path` for the decoder `base`, whose graph wants a in int8 where `whole` says so; blocking.
     ///
     /// # Errors
     /// The file is no adapter, or was made for another base.
-    pub fn open(path: &Path, base: &Manifest) -> Result<Self, ModelError> {
+    pub fn open(path: &Path, base: &Manifest, whole: bool) -> Result<Self, ModelError> {
         let wrong = |reason: String| ModelError::file(path, reason);
         let broken = |error| wrong(format!("not a usable adapter: {error}"));
         let (bytes, metadata) = read(path)?;
@@ -53,8 +54,19 @@ impl Adapter {
             let values: Vec<f32> = halves
                 .map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32())
                 .collect();
-            let shape = [view.shape()[0], view.shape()[1]];
-            inputs.push((name.to_owned(), Tensor::from_array((shape, values))?));
+            let [rows, columns] = [view.shape()[0], view.shape()[1]];
+            if whole && name.ends_with(".a") {
+                let (levels, scales) =
+                    quantise_rows(&transpose(&values, rows, columns), columns, rows);
+                let levels = transpose(&levels, columns, rows);
+                let levels = Tensor::from_array(([rows, columns], levels))?;
+                inputs.push((name.to_owned(), levels.into_dyn()));
+                let scales = Tensor::from_array(([columns], scales))?;
+                inputs.push((format!("{name}_scale"), scales.into_dyn()));
+            } else {
+                let values = Tensor::from_array(([rows, columns], values))?;
+                inputs.push((name.to_owned(), values.into_dyn()));
+            }
         }
         let name = path
             .file_stem()

@@ -20,6 +20,10 @@ pub(super) type SharedSession = Arc<InTurn<Session>>;
 pub struct Decoder {
     session: SharedSession,
     cache: KvCache,
+    /// The tokens of the cache's positions, and the adapter that they were read with.
+    read: Vec<i64>,
+    adapter: Option<String>,
+    whole_adapters: bool,
     mask: Vec<i64>,
 }
 
@@ -49,7 +53,10 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::open`].
     pub fn on(session: SharedSession, folder: &Path, context: usize) -> Result<Self, ModelError> {
-        let shape = cache_shape(&session.lock());
+        let (shape, whole_adapters) = {
+            let graph = session.lock();
+            (cache_shape(&graph), wants_whole_adapters(&graph))
+        };
         let (layers, heads, head_dim) = shape.ok_or_else(|| {
             ModelError::file(
                 folder.join(GRAPH_FILE),
@@ -59,6 +66,9 @@ impl Decoder {
         Ok(Decoder {
             cache: KvCache::new(layers, heads, head_dim, context)?,
             session,
+            read: Vec::new(),
+            adapter: None,
+            whole_adapters,
             mask: vec![1; context],
         })
     }
@@ -76,13 +86,62 @@ impl Decoder {
     /// Forgets all positions from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.cache.truncate(length);
+        self.read.truncate(length);
+    }
+
+    /// Keeps of what was read only what `tokens` begin with too, and tells how many positions that is: at most all
+    /// but the last of `tokens`, none where `adapter` is another than the one it was read with.
+    pub fn keep(&mut self, tokens: &[i64], adapter: Option<&Adapter>) -> usize {
+        let same = self.adapter.as_deref() == adapter.map(|adapter| adapter.name.as_str());
+        let same = same && self.keeps_rows_apart(adapter);
+        let pairs = self.read.iter().zip(&tokens[..tokens.len().max(1) - 1]);
+        let shared = pairs.take_while(|(read, token)| same && read == token);
+        let shared = shared.count();
+        self.truncate(shared);
+        shared
+    }
+
+    /// Whether the graph wants the first factor of an adapter in int8.
+    pub fn whole_adapters(&self) -> bool {
+        self.whole_adapters
+    }
+
+    /// Whether the logits of a position are the same however the text is cut into steps.
+    ///
+    /// Not with an adapter in single precision: its narrow products are shared out among threads by columns, and from
+    /// another number of columns follow other partial sums.
+    pub fn keeps_rows_apart(&self, adapter: Option<&Adapter>) -> bool {
+        adapter.is_none() || self.whole_adapters
     }
 
     /// Appends `tokens` and returns the logits of `rows`, row by row; blocking.
     ///
+    /// The logits of a position depend on the tokens up to it alone, to the bit, and not on how they were cut into
+    /// steps (see [`Decoder::keeps_rows_apart`]), so that guesses can be verified and prefixes reused without changing
+    /// a text. The runtime keeps to that as long as no step has one row: a single row is multiplied by kernels of its
+    /// own, which sum in another order. So a lone token is read twice, and the second forgotten; it needs two free
+    /// positions.
+    ///
     /// # Errors
     /// The tokens do not fit the cache, or the runtime failed.
     pub fn step(
+        &mut self,
+        tokens: &[i64],
+        rows: Logits,
+        adapter: Option<&Adapter>,
+    ) -> Result<Vec<f32>, ModelError> {
+        if let [token] = tokens
+            && self.keeps_rows_apart(adapter)
+        {
+            let mut logits = self.run(&[*token; 2], Logits::All, adapter)?;
+            logits.truncate(logits.len() / 2);
+            self.truncate(self.read.len() - 1);
+            return Ok(logits);
+        }
+        self.run(tokens, rows, adapter)
+    }
+
+    fn run(
         &mut self,
         tokens: &[i64],
         rows: Logits,
@@ -129,8 +188,17 @@ impl Decoder {
         drop(outputs);
         drop(session);
         self.cache.advance(tokens.len());
+        self.read.extend(tokens);
+        self.adapter = adapter.map(|adapter| adapter.name.clone());
         Ok(values)
     }
+}
+
+/// Whether the first factor of an adapter goes in as int8 with its scales.
+fn wants_whole_adapters(session: &Session) -> bool {
+    let whole = |name: &str| name.starts_with("lora.") && name.ends_with(".a_scale");
+    let optional = session.overridable_initializers();
+    optional.iter().any(|input| whole(input.name()))
 }
 
 /// Layers, key-value heads and head width, from the graph's cache inputs.

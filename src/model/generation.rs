@@ -95,4 +95,19 @@ pub struct Generated {
     pub finish: Finish,
     /// Probability of [`Decline::text`], where one was asked for.
     pub declined: Option<f32>,
+    /// What it took.
+    pub work: Work,
+}
+
+/// What a generation took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Tokens of the prompt that the one before began with, too, and that were not read again.
+    pub reused: usize,
+    /// Steps of the model after the prompt.
+    pub steps: usize,
+    /// Tokens guessed in them.
+    pub guessed: usize,
+    /// Guesses that were right.
+    pub right: usize,
 }

@@ -24,10 +24,7 @@ pub fn speed(
     new_tokens: usize,
     repetitions: usize,
 ) -> Result<Speed, ModelError> {
-    // Spread over the vocabulary, so that no cache of equal rows flatters the figure.
-    let prompt: Vec<i64> = (0..prompt_tokens as i64)
-        .map(|at| 1_000 + at * 37 % 4_000)
-        .collect();
+    let prompt = arbitrary(prompt_tokens);
     let mut speed = Speed::default();
     for _ in 0..repetitions {
         let begun = Instant::now();
@@ -35,11 +32,47 @@ pub fn speed(
         speed.prompt.push(begun.elapsed());
         let begun = Instant::now();
         for at in 0..new_tokens as i64 {
-            generator.read_token(1_000 + at)?;
+            generator.read(&[1_000 + at])?;
         }
         speed.decode.push(begun.elapsed());
     }
     Ok(speed)
+}
+
+/// Largest difference between the logits of `length` arbitrary tokens read at once and read in steps of 2 to 9; blocking.
+///
+/// Zero on a processor whose kernels keep each row apart, which guesses and kept prefixes rely on
+/// (see [`Decoder::step`](super::decoder::Decoder::step)).
+///
+/// # Errors
+/// The runtime failed, or the tokens do not fit the context.
+pub fn cut_difference(generator: &mut TextGenerator, length: usize) -> Result<f32, ModelError> {
+    let tokens = arbitrary(length);
+    let whole = generator.logits(&tokens, Logits::All, None)?;
+    let width = whole.len() / length.max(1);
+    let mut difference = 0f32;
+    let mut at = 0;
+    generator.forget();
+    for rows in (2..=9).cycle() {
+        let step = &tokens[at..length.min(at + rows)];
+        if step.is_empty() {
+            break;
+        }
+        let logits = generator.read(step)?;
+        let expected = &whole[at * width..];
+        for (found, expected) in logits.iter().zip(expected) {
+            difference = difference.max((found - expected).abs());
+        }
+        at += step.len();
+    }
+    Ok(difference)
+}
+
+/// Spread over the vocabulary, so that no cache of equal rows flatters a figure.
+fn arbitrary(length: usize) -> Vec<i64> {
+    (0..length as i64)
+        .map(|at| 1_000 + at * 37 % 4_000)
+        .collect()
 }
 
 /// A sum over scored tokens.

@@ -13,6 +13,7 @@ mod generation;
 pub mod import;
 mod in_turn;
 mod kv_cache;
+mod lookup;
 pub mod measure;
 pub mod recipe;
 mod runtime;
@@ -23,7 +24,7 @@ mod vocabulary;
 pub use adapter::adapter_base;
 pub use decoder::Logits;
 pub use error::ModelError;
-pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role};
+pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role, Work};
 
 pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;

@@ -10,6 +10,8 @@ use super::adapter::Adapter;
 use super::chat::ChatTemplate;
 use super::decoder::{Decoder, Logits, SharedSession, argmax};
 use super::folder::{Kind, Manifest};
+use super::generation::Work;
+use super::lookup::Continuation;
 use super::measure::log_probability;
 use super::runtime::Runtime;
 use super::vocabulary::{Detokenizer, Vocabulary};
@@ -30,9 +32,13 @@ pub struct TextGenerator {
     vocabulary: Vocabulary,
     template: ChatTemplate,
     adapters: BTreeMap<String, Adapter>,
+    guesses: usize,
 }
 
 impl TextGenerator {
+    /// Tokens guessed in a step at most.
+    pub const GUESSES: usize = 8;
+
     /// Opens the decoder in `folder` with a context of at most `context` tokens; blocking.
     ///
     /// # Errors
@@ -63,6 +69,7 @@ impl TextGenerator {
             vocabulary: Vocabulary::open(folder)?,
             template: ChatTemplate::open(folder)?,
             adapters: BTreeMap::new(),
+            guesses: Self::GUESSES,
             manifest,
         })
     }
@@ -77,15 +84,28 @@ impl TextGenerator {
     /// # Errors
     /// It is no adapter of this decoder.
     pub fn load_adapter(&mut self, path: &Path) -> Result<String, ModelError> {
-        let adapter = Adapter::open(path, &self.manifest)?;
+        let adapter = Adapter::open(path, &self.manifest, self.decoder.whole_adapters())?;
         let name = adapter.name.clone();
+        // What was read with another of this name is worth nothing now.
+        self.forget();
         self.adapters.insert(name.clone(), adapter);
         Ok(name)
     }
 
     /// Drops the adapter `name`; true when it was loaded.
     pub fn drop_adapter(&mut self, name: &str) -> bool {
+        self.forget();
         self.adapters.remove(name).is_some()
+    }
+
+    /// Guesses at most `most` tokens a step from now on, none at zero; the text is the same with any number.
+    pub fn set_guesses(&mut self, most: usize) {
+        self.guesses = most;
+    }
+
+    /// Forgets the last prompt, so that the next one is read whole; the text is the same either way.
+    pub fn forget(&mut self) {
+        self.decoder.truncate(0);
     }
 
     /// Logits of the last position after `tokens`, from an empty cache: for measuring.
@@ -115,12 +135,13 @@ impl TextGenerator {
         Ok(())
     }
 
-    /// Reads one more token, as a generation does after it has chosen it: for measuring.
+    /// Reads `tokens` in one step, as a generation does after it has chosen them, and gives the logits of each: for
+    /// measuring.
     ///
     /// # Errors
     /// As [`Generator::generate`].
-    pub(super) fn read_token(&mut self, token: i64) -> Result<(), ModelError> {
-        self.decoder.step(&[token], Logits::Last, None).map(drop)
+    pub(super) fn read(&mut self, tokens: &[i64]) -> Result<Vec<f32>, ModelError> {
+        self.decoder.step(tokens, Logits::All, None)
     }
 
     /// The tokenizer.
@@ -166,6 +187,8 @@ impl Generator for TextGenerator {
             });
         }
         let adapter = find_adapter(&self.adapters, request.adapter.as_deref())?;
+        // The same rules stand before every question: what the last prompt began with, too, is read already.
+        let reused = self.decoder.keep(&prompt, adapter);
         let mut generated = Generated {
             text: String::new(),
             prompt_tokens: prompt.len(),
@@ -173,10 +196,13 @@ impl Generator for TextGenerator {
             first_token: begun.elapsed(),
             finish: Finish::Length,
             declined: None,
+            work: Work {
+                reused,
+                ..Work::default()
+            },
         };
-        self.decoder.truncate(0);
         let mut logits = Vec::new();
-        for chunk in prompt.chunks(CHUNK) {
+        for chunk in prompt[reused..].chunks(CHUNK) {
             if on_text("").is_break() {
                 generated.finish = Finish::Stopped;
                 return Ok(generated);
@@ -195,47 +221,84 @@ impl Generator for TextGenerator {
                 return Ok(generated);
             }
         }
-        let mut begins_banned = true;
         let most = request
             .max_tokens
             .min(self.decoder.capacity() - prompt.len());
+        let apart = self.decoder.keeps_rows_apart(adapter);
+        let guesses = if apart { self.guesses } else { 0 };
+        let mut writer = Writer {
+            text: Continuation::new(&mut self.decoder, adapter, prompt, logits, guesses),
+            vocabulary: &self.vocabulary,
+            end_tokens: &self.manifest.end_tokens,
+            banned: &banned,
+            most,
+            begun,
+        };
+        let written = writer.write(&mut generated, on_text);
+        generated.work = Work {
+            reused,
+            ..writer.text.work
+        };
+        written.map(|()| generated)
+    }
+}
+
+/// Writes a text token by token, as long as it may.
+struct Writer<'a> {
+    text: Continuation<'a>,
+    vocabulary: &'a Vocabulary,
+    end_tokens: &'a [u32],
+    /// What the text must not begin with.
+    banned: &'a [i64],
+    most: usize,
+    begun: Instant,
+}
+
+impl Writer<'_> {
+    fn write(
+        &mut self,
+        generated: &mut Generated,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ModelError> {
+        let mut begins_banned = true;
         let mut detokenizer = Detokenizer::default();
-        while generated.tokens < most {
+        while generated.tokens < self.most {
+            let banned = self.banned.get(generated.tokens);
+            let logits = self.text.logits();
             // Its first token alone ("The") begins answers, too; the second one tells.
             if begins_banned
-                && generated.tokens == banned.len().min(2).saturating_sub(1)
-                && let Some(token) = banned.get(generated.tokens)
+                && generated.tokens == self.banned.len().min(2).saturating_sub(1)
+                && let Some(token) = banned
             {
                 logits[*token as usize] = f32::NEG_INFINITY;
             }
-            let token = argmax(&logits) as u32;
-            begins_banned &= banned.get(generated.tokens) == Some(&i64::from(token));
+            let token = argmax(logits) as u32;
+            begins_banned &= banned == Some(&i64::from(token));
             if generated.tokens == 0 {
-                generated.first_token = begun.elapsed();
+                generated.first_token = self.begun.elapsed();
             }
-            if self.manifest.end_tokens.contains(&token) {
+            if self.end_tokens.contains(&token) {
                 generated.finish = Finish::EndOfText;
                 break;
             }
             generated.tokens += 1;
-            let fresh = detokenizer.push(&self.vocabulary, token)?;
+            let fresh = detokenizer.push(self.vocabulary, token)?;
             generated.text.push_str(&fresh);
             if on_text(&fresh).is_break() {
                 generated.finish = Finish::Stopped;
-                return Ok(generated);
+                return Ok(());
             }
-            if generated.tokens < most {
-                logits = self
-                    .decoder
-                    .step(&[i64::from(token)], Logits::Last, adapter)?;
+            if generated.tokens < self.most {
+                self.text
+                    .read(i64::from(token), self.most - generated.tokens)?;
             }
         }
-        let rest = detokenizer.finish(&self.vocabulary)?;
+        let rest = detokenizer.finish(self.vocabulary)?;
         if !rest.is_empty() {
             generated.text.push_str(&rest);
             let _ = on_text(&rest);
         }
-        Ok(generated)
+        Ok(())
     }
 }
 

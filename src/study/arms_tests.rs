@@ -50,6 +50,7 @@ impl Generator for Heard {
             first_token: std::time::Duration::from_millis(1),
             finish: Finish::EndOfText,
             declined: None,
+            work: Default::default(),
         })
     }
 }

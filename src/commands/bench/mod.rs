@@ -1,6 +1,8 @@
 //! `almanac bench`: times parts of the machine.
 
 mod extraction;
+mod figure;
+mod generate;
 mod memory;
 mod models;
 mod perplexity;
@@ -23,7 +25,7 @@ pub struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
-    models: models::Args,
+    decoding: generate::Decoding,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -39,6 +41,8 @@ enum Part {
     },
     /// How well PDFs are read, against their publishers' XML
     Extraction(extraction::Args),
+    /// How fast the decoder reads, writes and answers
+    Generate(generate::Args),
     /// How well the decoder predicts a text
     Perplexity(perplexity::Args),
     /// What the search finds: public sets, gold sections, places
@@ -48,9 +52,10 @@ enum Part {
 /// Times and prints.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     match &args.part {
-        None => models::run(&context.config, context.output.is_json(), &args.models),
+        None => models::run(&context.config, context.output.is_json(), &args.decoding),
         Some(Part::Extraction(args)) => extraction::run(context.output, args),
         Some(Part::Dense { passages, graph }) => dense(context, *passages, *graph),
+        Some(Part::Generate(args)) => generate::run(context, args),
         Some(Part::Perplexity(args)) => perplexity::run(context, args),
         Some(Part::Retrieval(args)) => retrieval::run(context, args),
     }

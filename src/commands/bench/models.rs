@@ -6,34 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::figure::{Figure, ms};
+use super::generate::Decoding;
 use super::memory::memory;
 use crate::config::Config;
 use crate::durable::FileError;
 use crate::model::folder::{Kind, Manifest};
-use crate::model::measure::{self, Speed};
 use crate::model::{Embedder as _, Generator as _, Runtime, SentenceEmbedder, TextGenerator};
 
-/// Arguments of `almanac bench`.
-#[derive(Debug, clap::Args)]
-// Flattened into another `Args`, whose group would bear the same name.
-#[group(skip)]
-pub struct Args {
-    /// The decoder, by its name under `models` in the state folder [default: the only one there is]
-    #[arg(long, value_name = "NAME")]
-    model: Option<String>,
-    /// Tokens of the prompt
-    #[arg(long, default_value_t = 700, value_parser = clap::value_parser!(u16).range(1..))]
-    prompt: u16,
-    /// Tokens written after it
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    write: u16,
-    /// How often each is measured; the median counts
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    repeat: u16,
-}
-
 /// Measures and prints; blocking, for some seconds.
-pub fn run(config: &Config, as_json: bool, args: &Args) -> anyhow::Result<()> {
+pub fn run(config: &Config, as_json: bool, args: &Decoding) -> anyhow::Result<()> {
     let runtime = Runtime::load(&config.model.runtime, config.model.threads)?;
     // Both models stay open until the memory is read, as in the daemon.
     let (decoder, _generator) = decoder(config, &runtime, args)?;
@@ -68,37 +50,19 @@ struct Measured {
     figures: Vec<Figure>,
 }
 
-/// One thing done several times.
-struct Figure {
-    what: String,
-    /// Tokens, or texts, each time.
-    amount: usize,
-    unit: &'static str,
-    times: Vec<Duration>,
-}
-
 fn decoder(
     config: &Config,
     runtime: &Runtime,
-    args: &Args,
+    args: &Decoding,
 ) -> anyhow::Result<(Measured, TextGenerator)> {
     let folder = folder(config, Kind::Decoder, args.model.as_deref())?;
     let begun = Instant::now();
     let mut generator = TextGenerator::open(runtime, &folder, config.model.context_tokens)?;
     let load = begun.elapsed();
-    let (prompt, write) = (usize::from(args.prompt), usize::from(args.write));
-    let speed = measure::speed(&mut generator, prompt, write, usize::from(args.repeat))?;
-    let Speed {
-        prompt: read,
-        decode,
-    } = speed;
     let measured = Measured {
         name: generator.name().to_owned(),
         load,
-        figures: vec![
-            Figure::new("read", prompt, "tokens", read),
-            Figure::new("write", write, "tokens", decode),
-        ],
+        figures: args.figures(&mut generator)?,
     };
     Ok((measured, generator))
 }
@@ -106,7 +70,7 @@ fn decoder(
 fn embedder(
     config: &Config,
     runtime: &Runtime,
-    args: &Args,
+    args: &Decoding,
 ) -> anyhow::Result<(Measured, SentenceEmbedder)> {
     let folder = folder(config, Kind::Embedder, None)?;
     let name = Manifest::open(&folder)?.short_name();
@@ -184,74 +148,5 @@ impl Measured {
     fn json(&self) -> serde_json::Value {
         let figures: Vec<_> = self.figures.iter().map(Figure::json).collect();
         json!({"name": self.name, "load_ms": ms(self.load), "figures": figures})
-    }
-}
-
-impl Figure {
-    fn new(what: &str, amount: usize, unit: &'static str, mut times: Vec<Duration>) -> Figure {
-        times.sort_unstable();
-        Figure {
-            what: format!("{what}, {amount} {unit}"),
-            amount,
-            unit,
-            times,
-        }
-    }
-
-    /// The middle time; zero of none.
-    fn median(&self) -> Duration {
-        self.times
-            .get(self.times.len() / 2)
-            .copied()
-            .unwrap_or_default()
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "amounts are small")]
-    fn per_second(&self) -> f64 {
-        self.amount as f64 / self.median().as_secs_f64().max(f64::EPSILON)
-    }
-
-    fn range(&self) -> (f64, f64) {
-        let at = |time: Option<&Duration>| ms(time.copied().unwrap_or_default());
-        (at(self.times.first()), at(self.times.last()))
-    }
-
-    fn line(&self) -> String {
-        let (least, most) = self.range();
-        format!(
-            "  {:<28} {:>9.1} ms ({least:.1} to {most:.1}), {:.0} {} a second",
-            self.what,
-            ms(self.median()),
-            self.per_second(),
-            self.unit
-        )
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let (least, most) = self.range();
-        json!({"what": self.what, "median_ms": ms(self.median()), "least_ms": least, "most_ms": most,
-            "per_second": self.per_second()})
-    }
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_time_counts_and_outliers_are_shown_beside_it() {
-        let times = [3, 1, 100].map(Duration::from_millis).to_vec();
-        let figure = Figure::new("read", 30, "tokens", times);
-        assert_eq!(figure.median(), Duration::from_millis(3));
-        assert!((figure.per_second() - 10_000.0).abs() < 1e-6);
-        assert!(
-            figure
-                .line()
-                .contains("3.0 ms (1.0 to 100.0), 10000 tokens a second")
-        );
     }
 }

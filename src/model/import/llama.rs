@@ -3,12 +3,16 @@
 //! Inputs and outputs are named as Optimum and onnxruntime-genai name them: `input_ids`,
 //! `attention_mask`, `past_key_values.N.key|value` -> `logits`, `present.N.key|value`. Two more inputs
 //! are optional: `logits_start` (which positions get logits; the last one by default) and the LoRA
-//! weights `lora.N.<module>.a|b`, of rank zero by default.
+//! weights `lora.N.<module>.a|b`, of rank zero by default, with `lora.N.<module>.a_scale` where a is int8.
 //!
 //! Attention is ONNX Runtime's `GroupQueryAttention` with rotary embedding inside. In the int8 graph
 //! each activation row is scaled by its own largest absolute value before it is rounded to 8 bits,
 //! and each weight column by its own: one scale for all rows ruins small models (perplexity 41.6
 //! against 25.9, measured on SmolLM2-135M).
+//!
+//! There a of an adapter is int8, too, and multiplies the same rounded activations. Whole numbers sum to the same in
+//! any order; in single precision the narrow product `input a` would sum in another order with another number of
+//! rows, and a text would depend on how it was cut into steps.
 
 use super::onnx::{Attribute, Dim, ElementType, GraphBuilder};
 use super::weights::{WeightSource, transpose};
@@ -344,12 +348,17 @@ impl DecoderWriter<'_, '_> {
             }
             outputs += rows;
         }
+        let sizes = (width, outputs);
         let mut product = match self.precision {
             Precision::F32 => {
                 let weight = format!("{module}.weight");
                 let columns = transpose(&packed, outputs, width);
                 self.graph.floats(&weight, &[width, outputs], &columns);
-                self.graph.node("MatMul", &[input, &weight], &[])
+                let product = self.graph.node("MatMul", &[input, &weight], &[]);
+                let (a, b) = self.low_rank(module, sizes, ElementType::F32);
+                let down = self.graph.node("MatMul", &[input, &a], &[]);
+                let up = self.graph.node("MatMul", &[&down, &b], &[]);
+                self.graph.node("Add", &[&product, &up], &[])
             }
             Precision::Int8 => {
                 let (levels, scales) = quantise_rows(&packed, outputs, width);
@@ -358,7 +367,7 @@ impl DecoderWriter<'_, '_> {
                 self.graph.bytes(&weight, &[width, outputs], &columns);
                 let scale = format!("{module}.scale");
                 self.graph.floats(&scale, &[outputs], &scales);
-                self.quantised_product(input, &weight, &scale)
+                self.quantised_product(input, &weight, &scale, Some((module, sizes)))
             }
         };
         if !bias.is_empty() {
@@ -367,11 +376,18 @@ impl DecoderWriter<'_, '_> {
             self.graph.floats(&name, &[outputs], &bias);
             product = self.graph.node("Add", &[&product, &name], &[]);
         }
-        Ok(self.low_rank(input, &product, module, (width, outputs)))
+        Ok(product)
     }
 
-    /// `input` scaled row by row to 8 bits, times an 8-bit weight, scaled back.
-    fn quantised_product(&mut self, input: &str, weight: &str, scale: &str) -> String {
+    /// `input` scaled row by row to 8 bits, times an 8-bit weight, with the low-rank addition of a module of a known
+    /// width and outputs where one is named, scaled back.
+    fn quantised_product(
+        &mut self,
+        input: &str,
+        weight: &str,
+        scale: &str,
+        adapted: Option<(&str, (usize, usize))>,
+    ) -> String {
         let size = self.graph.node("Abs", &[input], &[]);
         let keep = Attribute::Int("keepdims", 1);
         let largest = self.graph.node("ReduceMax", &[&size, "axis_last"], &[keep]);
@@ -380,36 +396,46 @@ impl DecoderWriter<'_, '_> {
         let levels = self
             .graph
             .node("QuantizeLinear", &[&unit, "level", "middle"], &[]);
-        let product = self.graph.contrib(
-            "MatMulIntegerToFloat",
-            &[&levels, weight, "level", scale, "middle"],
-            &[],
-        );
+        let mut product = self.whole_product(&levels, weight, scale);
+        if let Some((module, sizes)) = adapted {
+            let (a, b) = self.low_rank(module, sizes, ElementType::I8);
+            let a_scale = format!("{a}_scale");
+            let rank = [Dim::Named(&format!("rank.{module}"))];
+            self.graph.input(&a_scale, ElementType::F32, &rank);
+            self.graph.floats(&a_scale, &[0], &[]);
+            let down = self.whole_product(&levels, &a, &a_scale);
+            let up = self.graph.node("MatMul", &[&down, &b], &[]);
+            product = self.graph.node("Add", &[&product, &up], &[]);
+        }
         self.graph.node("Mul", &[&product, &largest], &[])
     }
 
-    /// `product + (input A) B` with A and B optional inputs of rank zero by default.
+    /// Levels of activations times those of a weight, to single precision with the weight's scales.
+    fn whole_product(&mut self, levels: &str, weight: &str, scale: &str) -> String {
+        let inputs = [levels, weight, "level", scale, "middle"];
+        self.graph.contrib("MatMulIntegerToFloat", &inputs, &[])
+    }
+
+    /// The optional inputs a and b of `module`, of rank zero by default; their names.
     fn low_rank(
         &mut self,
-        input: &str,
-        product: &str,
         module: &str,
         (width, outputs): (usize, usize),
-    ) -> String {
+        element: ElementType,
+    ) -> (String, String) {
         let (a, b) = (format!("lora.{module}.a"), format!("lora.{module}.b"));
         let rank = format!("rank.{module}");
         self.graph
-            .input(&a, ElementType::F32, &[Dim::Size(width), Dim::Named(&rank)]);
+            .input(&a, element, &[Dim::Size(width), Dim::Named(&rank)]);
         self.graph.input(
             &b,
             ElementType::F32,
             &[Dim::Named(&rank), Dim::Size(outputs)],
         );
-        self.graph.floats(&a, &[width, 0], &[]);
+        // No values, so no bytes, whatever their type.
+        self.graph.constant(&a, element, &[width, 0], Vec::new());
         self.graph.floats(&b, &[0, outputs], &[]);
-        let down = self.graph.node("MatMul", &[input, &a], &[]);
-        let up = self.graph.node("MatMul", &[&down, &b], &[]);
-        self.graph.node("Add", &[product, &up], &[])
+        (a, b)
     }
 
     fn head(&mut self, normed: &str) -> Result<(), ModelError> {
@@ -434,7 +460,7 @@ impl DecoderWriter<'_, '_> {
                     .contrib("FusedMatMul", &[&wanted, table], &[transposed])
             }
             (Precision::Int8, false) => {
-                self.quantised_product(&wanted, "embedding", "embedding_scale")
+                self.quantised_product(&wanted, "embedding", "embedding_scale", None)
             }
             (Precision::Int8, true) => {
                 let head = self.source.expect("lm_head.weight", &[rows, width])?;
@@ -442,7 +468,7 @@ impl DecoderWriter<'_, '_> {
                 self.graph
                     .bytes("head", &[width, rows], &transpose(&levels, rows, width));
                 self.graph.floats("head_scale", &[rows], &scales);
-                self.quantised_product(&wanted, "head", "head_scale")
+                self.quantised_product(&wanted, "head", "head_scale", None)
             }
         };
         self.graph.add("", "Identity", &[&logits], &["logits"], &[]);
@@ -451,7 +477,11 @@ impl DecoderWriter<'_, '_> {
 }
 
 /// Each row divided by its largest absolute value over 127 and rounded; levels and scales.
-fn quantise_rows(values: &[f32], rows: usize, columns: usize) -> (Vec<i8>, Vec<f32>) {
+pub(in crate::model) fn quantise_rows(
+    values: &[f32],
+    rows: usize,
+    columns: usize,
+) -> (Vec<i8>, Vec<f32>) {
     let mut levels = Vec::with_capacity(values.len());
     let mut scales = Vec::with_capacity(rows);
     for row in values.chunks_exact(columns) {

@@ -19,6 +19,8 @@ use std::path::Path;
 use serde_json::Value;
 
 pub use llama::Precision;
+pub(super) use llama::quantise_rows;
+pub(super) use weights::transpose;
 
 use self::bert::BertShape;
 use self::gguf::GgufFile;

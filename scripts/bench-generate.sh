@@ -1,0 +1,50 @@
+#!/bin/sh
+# Reading and writing of the language model beside llama.cpp: the same GGUF weights, prompts and threads, in turns,
+# no cached prompts on either side. COUNT chats over the sample farm are answered (default 100), ROUNDS times the
+# rest is measured (default 7), on THREADS threads (default 2). Prints ratios, draws a plot. Needs node 18 or later.
+set -eu
+steps=5
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+cd "$root"
+state=$target/study
+work=$target/bench-generate
+version=3.22.1
+almanac() {
+    "$target/release/almanac" --state "$state" "$@"
+}
+command -v npm >/dev/null || die "node is not here" "apt-get install nodejs npm"
+
+step "Building"
+cargo build --release --bin almanac
+
+step "Runtime and models"
+renew_library "$state"
+import_models "$state"
+
+step "Chats over the sample farm's passages"
+mkdir -p "$work"
+chats=${CHATS:-$work/chats.jsonl}
+if [ ! -f "$chats" ]; then
+    almanac ingest --sync examples/farm/documents
+    almanac study lessons --split dev --out "$chats"
+fi
+
+step "llama.cpp, by node-llama-cpp $version"
+case $(uname -m) in
+aarch64) architecture=arm64 ;;
+*) architecture=x64 ;;
+esac
+# The other optional parts are for graphics cards: 600 MB.
+[ -d "$work/node_modules/@node-llama-cpp/linux-$architecture" ] ||
+    npm install --prefix "$work" --no-audit --no-fund --ignore-scripts --omit=optional \
+        "node-llama-cpp@$version" "@node-llama-cpp/linux-$architecture@$version"
+
+step "Reading and writing in turns"
+grep -m 1 '^model name' /proc/cpuinfo || uname -m
+# Node finds packages from where the script lies.
+cp scripts/bench_generate.mjs "$work/"
+node "$work/bench_generate.mjs" "$target/release/almanac" "$state" \
+    "$cache/models/smollm2-135m-instruct/model.gguf" "$chats" \
+    "${THREADS:-2}" "${ROUNDS:-7}" "${COUNT:-100}"
+echo "$work/generate.json, $work/generate.svg"
