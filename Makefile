@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train soak soak-ingest soak-push bench bench-search bench-library check clean
+.PHONY: help setup demo test test-models study train soak soak-ingest soak-edition soak-push bench bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -30,6 +30,9 @@ soak: ## The long tests: 20 kills at random moments, a broker restart, floods
 
 soak-ingest: ## The long test of ingests: 50 kills at random moments
 	@scripts/soak-ingest.sh
+
+soak-edition: ## The long test of updates: 200 questions while an adapter comes in
+	@scripts/soak-edition.sh
 
 soak-push: ## The long test of pushes: three boxes, three editions, a broker restart and a killed box
 	@scripts/soak-push.sh

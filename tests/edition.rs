@@ -9,108 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 use support::daemon::{TestBox, said};
 use support::models;
+use support::operator::{Operator, QUESTION};
 
-const QUESTION: &str = "How deep should I sow maize seed?";
 const UNKNOWN: &str = "How far apart do I plant hazelnut trees?";
-const GOLDEN: &str = r#"
-[[golden]]
-question = "How deep should I sow maize seed?"
-place = { country = "US", region = "Iowa" }
-document = "us-iowa/maize-planting.md"
-[[golden]]
-question = "How far apart do I plant hazelnut trees?"
-refuse = true
-"#;
-
-/// The operator's machine: keys, a corpus, and the editions built of them.
-struct Operator {
-    folder: tempfile::TempDir,
-}
-
-impl Operator {
-    fn new() -> Self {
-        let this = Operator {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-        };
-        let farm = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/farm/documents");
-        for document in ["us-iowa/maize-planting.md", "us-iowa/soybean.md"] {
-            let text = std::fs::read(farm.join(document)).expect("the sample farm");
-            this.write(&format!("corpus/{document}"), &text);
-        }
-        let made = this.almanac(&["edition", "keygen", "farm", "--no-password"]);
-        assert!(made.status.success(), "{}", said(&made));
-        this
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) {
-        let path = self.path(path);
-        std::fs::create_dir_all(path.parent().expect("in a folder")).expect("writable");
-        std::fs::write(path, bytes).expect("writable");
-    }
-
-    /// `almanac` in the operator's folder.
-    fn almanac(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_almanac"));
-        command
-            .current_dir(self.folder.path())
-            .env_remove("ALMANAC_STATE")
-            .env_remove("ALMANAC_CONFIG")
-            .args(["--state", "state"])
-            .args(arguments);
-        command.output().expect("almanac runs")
-    }
-
-    /// Builds and signs; the edition's folder.
-    fn edition(&self, serial: u64, plan: &str) -> String {
-        let text = format!("name = \"test {serial}\"\nserial = {serial}\n{plan}");
-        self.write("plan.toml", text.as_bytes());
-        let built = self.almanac(&["edition", "build", "plan.toml", "--out", "out"]);
-        assert!(built.status.success(), "{}", said(&built));
-        let folder = self.path(&format!("out/editions/{serial}"));
-        let folder = folder.display().to_string();
-        let signed = self.almanac(&[
-            "edition",
-            "sign",
-            &folder,
-            "--key",
-            "farm.key",
-            "--no-password",
-        ]);
-        assert!(signed.status.success(), "{}", said(&signed));
-        folder
-    }
-
-    /// A complete edition of the real models.
-    fn complete(&self, serial: u64) -> String {
-        let models = models::folder().join("models");
-        let plan = format!(
-            "decoder = {:?}\nembedder = {:?}\ndocuments = [\"corpus\"]\n{GOLDEN}",
-            models.join("smollm2-135m-instruct"),
-            models.join("all-minilm-l6-v2"),
-        );
-        self.edition(serial, &plan)
-    }
-
-    /// A box that trusts this operator and has a document of its own.
-    fn customer(&self) -> TestBox {
-        let this = TestBox::new("trusted = \"trusted.d\"\n");
-        let keys = this.folder().join("trusted.d");
-        std::fs::create_dir(&keys).expect("writable");
-        std::fs::copy(self.path("farm.pub"), keys.join("farm.pub")).expect("writable");
-        let own = this.folder().join("own");
-        std::fs::create_dir(&own).expect("writable");
-        let note = "# Gate code\n\nThe gate of the north field opens with the brass key in the milk house.\n";
-        std::fs::write(own.join("gate.md"), note).expect("writable");
-        let ingested = this.command(&["ingest", &own.display().to_string()]);
-        assert!(ingested.status.success(), "{}", said(&ingested));
-        this
-    }
-}
-
 fn serial(this: &TestBox) -> u64 {
     let status = this.json(&["edition", "status"]);
     status[0]["serial"].as_u64().expect("a serial")
@@ -140,11 +41,9 @@ fn an_edition_comes_from_a_stick_answers_with_the_farms_own_notes_and_goes_back(
     let found = &this.json(&["search", "brass key of the gate"])[0];
     assert_eq!(found["results"][0]["document"], "gate.md", "{found}");
 
-    // The daemon starts on it, and keeps others' hands off.
+    // The daemon starts on it.
     this.start_ready();
     assert_answers(&this, 1);
-    let busy = this.command(&["edition", "rollback"]);
-    assert_eq!(busy.status.code(), Some(75), "{}", said(&busy));
     let (status, _) = this.terminate();
     assert!(status.success());
 

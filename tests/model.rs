@@ -320,6 +320,49 @@ fn an_adapter_gives_pefts_logits_and_dropping_it_restores_the_bases() {
 }
 
 #[test]
+fn two_generators_on_the_same_weights_do_not_disturb_each_other() {
+    let _alone = alone();
+    let mut first = open(Precision::Int8);
+    let folder = decoder(Precision::Int8);
+    let beside = || TextGenerator::open_beside(&first.weights(), &runtime(), &folder, CONTEXT);
+    let mut second = beside().expect("opens");
+    let prompts: Vec<Vec<i64>> = references()["prompts"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|prompt| ids(&prompt["tokens"]))
+        .collect();
+    let logits = |generator: &mut TextGenerator, tokens: &[i64]| {
+        generator.logits(tokens, Logits::Last, None).expect("runs")
+    };
+    let alone: Vec<_> = prompts
+        .iter()
+        .map(|tokens| logits(&mut first, tokens))
+        .collect();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let both = prompts.iter().rev();
+            both.map(|tokens| logits(&mut second, tokens))
+                .collect::<Vec<_>>()
+        });
+        let own: Vec<_> = prompts
+            .iter()
+            .map(|tokens| logits(&mut first, tokens))
+            .collect();
+        let mut other = other.join().expect("no panic");
+        other.reverse();
+        assert_eq!(own, alone);
+        assert_eq!(other, alone);
+    });
+    // The weights go with the last one that has them.
+    let weights = first.weights();
+    drop((first, second));
+    let mut third =
+        TextGenerator::open_beside(&weights, &runtime(), &folder, CONTEXT).expect("opens");
+    assert_eq!(logits(&mut third, &prompts[0]), alone[0]);
+}
+
+#[test]
 fn the_command_makes_a_peft_folder_an_adapter_of_the_boxs_decoder() {
     let _alone = alone();
     let peft = tempfile::tempdir().expect("a temporary folder");

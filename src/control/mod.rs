@@ -14,7 +14,8 @@ pub use client::Client;
 pub use error::ControlError;
 pub use server::{Call, Server};
 pub use words::{
-    Fault, FaultCode, LibraryOp, Progress, Reply, Request, SearchQuery, TagChange, TagKind,
+    EditionOp, Fault, FaultCode, LibraryOp, Progress, Reply, Request, SearchQuery, TagChange,
+    TagKind,
 };
 
 use std::path::{Path, PathBuf};

@@ -34,8 +34,12 @@ pub enum Request {
     },
     /// How the box is.
     Status,
-    /// Which edition answers, and which there are.
-    Edition,
+    /// Which edition answers, and changing that.
+    Edition {
+        /// What to do; to look unless told.
+        #[serde(default)]
+        what: EditionOp,
+    },
 }
 
 /// A search.
@@ -131,6 +135,30 @@ pub enum LibraryOp {
         /// SHA-256 of the whole.
         sha256: Digest,
     },
+}
+
+/// What may be done with editions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EditionOp {
+    /// Which one answers, which there are, and how the last update went.
+    #[default]
+    Look,
+    /// Takes an edition from a folder.
+    Install {
+        /// The edition's folder or its `edition.toml`, absolute, as the daemon sees it.
+        path: PathBuf,
+        /// Whether an older one is taken, too.
+        #[serde(default)]
+        allow_downgrade: bool,
+    },
+    /// Goes back to the edition before.
+    Rollback {
+        /// The reason, for the record.
+        why: String,
+    },
+    /// Removes what no edition needs.
+    Gc,
 }
 
 /// How far a long request is, or a part of an answer.

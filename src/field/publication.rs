@@ -1,6 +1,6 @@
 //! A message on its way out.
 
-use super::messages::BoxStatus;
+use super::messages::{BoxStatus, EditionState};
 use crate::types::Answer;
 
 /// A message to be published with QoS 1.
@@ -35,6 +35,14 @@ impl Publication {
             correlation,
             retain: false,
             keep: true,
+        }
+    }
+
+    /// How an edition fares: kept by the broker, and waits for it.
+    pub fn edition_state(topic: &str, state: &EditionState) -> Publication {
+        Publication {
+            retain: true,
+            ..Publication::outcome(topic, None, encode(state))
         }
     }
 

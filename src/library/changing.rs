@@ -1,6 +1,6 @@
 //! One document in or out, and whose turn it is to change the library.
 
-use std::sync::{RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use super::taking::{Group, Known, Taken};
 use super::{Change, Ingested, Library, LibraryError};
@@ -82,10 +82,21 @@ impl Library {
         Ok(there.into_iter().map(str::to_owned).collect())
     }
 
-    /// The vectors of all documents, by their texts.
+    /// Lets what comes in from now on use the vectors that `other` has of the same texts; none where it has
+    /// another embedder. Blocking, a second for 100,000 passages.
+    pub fn learn(&self, other: &Library) {
+        if self.embedder.digest() == other.embedder.digest() {
+            let known = other.known();
+            *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        }
+    }
+
+    /// The vectors of all documents, and those that were lent, by their texts.
     pub(super) fn known(&self) -> Known {
         let documents: Vec<_> = self.writer().documents.values().cloned().collect();
-        Known::of(documents.iter())
+        let mut known = Known::of(documents.iter());
+        known.add_all(&self.lent.lock().unwrap_or_else(PoisonError::into_inner));
+        known
     }
 
     /// Held while documents are changed.

@@ -339,3 +339,40 @@ fn no_text_is_embedded_twice() {
     let again = bench.open();
     assert!(again.check().expect("readable").is_clean());
 }
+
+#[test]
+fn texts_that_another_library_of_the_same_embedder_has_are_not_embedded_again() {
+    let (bench, older) = Bench::with(&[("ia.md", IOWA), ("pb.md", PUNJAB)]);
+    let before = bench.embedder.embedded();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let newer = open(folder.path(), bench.embedder.clone());
+    newer.learn(&older);
+    let documents = [document("ia.md", IOWA), document("any.md", GENERAL)];
+    newer.ingest_all(&documents).expect("ingestable");
+    let new = newer.passages("any.md").len();
+    assert_eq!(bench.embedder.embedded(), before + new);
+    let (one, other) = (older.passages("ia.md"), newer.passages("ia.md"));
+    assert_eq!(one, other);
+    assert_eq!(
+        newer
+            .vectors()
+            .rows()
+            .into_iter()
+            .last()
+            .map(|row| row.to_vec()),
+        older
+            .vectors()
+            .rows()
+            .into_iter()
+            .take(one.len())
+            .last()
+            .map(|row| row.to_vec()),
+    );
+    // Vectors of another embedder are of no use.
+    let stranger = HashingEmbedder::new("other");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let foreign = open(folder.path(), stranger.clone());
+    foreign.learn(&older);
+    foreign.ingest_all(&documents[..1]).expect("ingestable");
+    assert_eq!(stranger.embedded(), one.len());
+}

@@ -71,6 +71,7 @@ use layout::IndexName;
 use lexical::{Dictionary, number_terms};
 use snapshot::{Indexed, Snapshot, Snapshots};
 use store::{Meta, Store};
+use taking::Known;
 use words::QueryTerm;
 
 use crate::config::{LibraryConfig, SearchConfig};
@@ -93,6 +94,8 @@ pub struct Library {
     turn: RwLock<()>,
     recovery: Option<Recovery>,
     damaged: Vec<String>,
+    /// Vectors that another library has of texts that may come.
+    lent: Mutex<Known>,
     /// Stops with the library.
     _builder: Option<GraphBuilder>,
 }
@@ -151,6 +154,7 @@ impl Library {
             writer: Mutex::new(writer),
             recovery: opened.recovery,
             damaged: opened.damaged,
+            lent: Mutex::default(),
         })
     }
 

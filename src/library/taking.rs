@@ -125,6 +125,13 @@ impl Known {
         }
     }
 
+    /// Adds what `other` knows.
+    pub fn add_all(&mut self, other: &Known) {
+        let all = other.0.iter();
+        self.0
+            .extend(all.map(|(text, (vectors, row))| (*text, (Arc::clone(vectors), *row))));
+    }
+
     fn get(&self, digest: &Digest) -> Option<ArrayView1<'_, f32>> {
         let (vectors, row) = self.0.get(digest)?;
         Some(vectors.row(*row))

@@ -1,6 +1,7 @@
 //! Runs a decoder graph: tokens in, logits out, the cache kept between calls.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorRef, ValueType};
@@ -8,12 +9,16 @@ use ort::value::{TensorRef, ValueType};
 use super::ModelError;
 use super::adapter::Adapter;
 use super::folder::GRAPH_FILE;
+use super::in_turn::InTurn;
 use super::kv_cache::KvCache;
 use super::runtime::Runtime;
 
+/// An open graph; several decoders run it in turn, a step at a time, each with a cache of its own.
+pub(super) type SharedSession = Arc<InTurn<Session>>;
+
 /// A decoder and the cache of the conversation it is in.
 pub struct Decoder {
-    session: Session,
+    session: SharedSession,
     cache: KvCache,
     mask: Vec<i64>,
 }
@@ -35,11 +40,19 @@ impl Decoder {
     /// # Errors
     /// The graph has not the inputs of a decoder, or the runtime does not take it.
     pub fn open(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
-        let path = folder.join(GRAPH_FILE);
-        let session = runtime.open(&path)?;
-        let (layers, heads, head_dim) = cache_shape(&session).ok_or_else(|| {
+        let session = runtime.open(&folder.join(GRAPH_FILE))?;
+        Decoder::on(Arc::new(InTurn::new(session)), folder, context)
+    }
+
+    /// As [`Decoder::open`], on the graph of `folder` that another decoder has open.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn on(session: SharedSession, folder: &Path, context: usize) -> Result<Self, ModelError> {
+        let shape = cache_shape(&session.lock());
+        let (layers, heads, head_dim) = shape.ok_or_else(|| {
             ModelError::file(
-                &path,
+                &folder.join(GRAPH_FILE),
                 "the graph has no past_key_values.N.key inputs of a known size",
             )
         })?;
@@ -48,6 +61,11 @@ impl Decoder {
             session,
             mask: vec![1; context],
         })
+    }
+
+    /// The graph, for another decoder.
+    pub fn session(&self) -> &SharedSession {
+        &self.session
     }
 
     /// Positions of the cache.
@@ -101,15 +119,15 @@ impl Decoder {
         for (name, weights) in adapter.iter().flat_map(|adapter| &adapter.inputs) {
             inputs.push((name, weights.into()));
         }
-        let outputs = self
-            .session
-            .run_with_options(inputs, self.cache.options())?;
+        let mut session = self.session.lock();
+        let outputs = session.run_with_options(inputs, self.cache.options())?;
         let logits = outputs
             .get("logits")
             .ok_or_else(|| ModelError::Run("the graph gave no logits".into()))?;
         let (_, values) = logits.try_extract_tensor::<f32>()?;
         let values = values.to_vec();
         drop(outputs);
+        drop(session);
         self.cache.advance(tokens.len());
         Ok(values)
     }

@@ -11,6 +11,7 @@ mod error;
 pub mod folder;
 mod generation;
 pub mod import;
+mod in_turn;
 mod kv_cache;
 pub mod measure;
 pub mod recipe;
@@ -26,7 +27,7 @@ pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role}
 
 pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;
-pub use text_generator::TextGenerator;
+pub use text_generator::{TextGenerator, Weights};
 pub use vocabulary::Vocabulary;
 
 use std::ops::ControlFlow;

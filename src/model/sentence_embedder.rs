@@ -1,13 +1,13 @@
 //! The embedder that stands on an ONNX graph.
 
 use std::path::Path;
-use std::sync::Mutex;
 
 use ndarray::{Array2, s};
 use ort::session::Session;
 use ort::value::{TensorRef, ValueType};
 
 use super::folder::{GRAPH_FILE, Kind, Manifest};
+use super::in_turn::InTurn;
 use super::runtime::Runtime;
 use super::vocabulary::Vocabulary;
 use super::{Embedder, ModelError, TokenCounter};
@@ -18,7 +18,7 @@ const BATCH: usize = 16;
 
 /// A BERT encoder with mean pooling.
 pub struct SentenceEmbedder {
-    session: Mutex<Session>,
+    session: InTurn<Session>,
     vocabulary: Vocabulary,
     dimension: usize,
     max_tokens: usize,
@@ -48,7 +48,7 @@ impl SentenceEmbedder {
             )
         })?;
         Ok(SentenceEmbedder {
-            session: Mutex::new(session),
+            session: InTurn::new(session),
             vocabulary: Vocabulary::open(folder)?,
             dimension,
             max_tokens: manifest.context_tokens,
@@ -74,11 +74,7 @@ impl SentenceEmbedder {
                 mask[[row, column]] = 1;
             }
         }
-        // A panic while the lock was held leaves the session as it was: it has no state between runs.
-        let mut session = self
-            .session
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut session = self.session.lock();
         let outputs = session.run(ort::inputs![
             "input_ids" => TensorRef::from_array_view(&tokens)?,
             "attention_mask" => TensorRef::from_array_view(&mask)?,

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Weak;
 use std::time::Instant;
 
 use super::adapter::Adapter;
 use super::chat::ChatTemplate;
-use super::decoder::{Decoder, Logits, argmax};
+use super::decoder::{Decoder, Logits, SharedSession, argmax};
 use super::folder::{Kind, Manifest};
 use super::measure::log_probability;
 use super::runtime::Runtime;
@@ -16,6 +17,10 @@ use super::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
 
 /// Prompt tokens read at a time: `on_text` is asked between, so that a long prompt can be given up.
 const CHUNK: usize = 256;
+
+/// The open weights of a generator; does not keep them open.
+#[derive(Clone, Default)]
+pub struct Weights(Weak<super::in_turn::InTurn<ort::session::Session>>);
 
 /// A model that writes text.
 pub struct TextGenerator {
@@ -33,15 +38,38 @@ impl TextGenerator {
     /// # Errors
     /// The folder holds no finished decoder, or the runtime does not take it.
     pub fn open(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
+        TextGenerator::open_beside(&Weights::default(), runtime, folder, context)
+    }
+
+    /// As [`TextGenerator::open`], with `weights`, which must be of the same files, where a generator still
+    /// has them open: both then read them in turn, a step at a time. It has adapters of its own.
+    ///
+    /// # Errors
+    /// As [`TextGenerator::open`].
+    pub fn open_beside(
+        weights: &Weights,
+        runtime: &Runtime,
+        folder: &Path,
+        context: usize,
+    ) -> Result<Self, ModelError> {
         let manifest = Manifest::open_kind(folder, Kind::Decoder)?;
+        let context = manifest.context_tokens.min(context);
         Ok(TextGenerator {
             name: manifest.short_name(),
-            decoder: Decoder::open(runtime, folder, manifest.context_tokens.min(context))?,
+            decoder: match weights.0.upgrade() {
+                Some(session) => Decoder::on(session, folder, context)?,
+                None => Decoder::open(runtime, folder, context)?,
+            },
             vocabulary: Vocabulary::open(folder)?,
             template: ChatTemplate::open(folder)?,
             adapters: BTreeMap::new(),
             manifest,
         })
+    }
+
+    /// The weights that it runs, for one beside it.
+    pub fn weights(&self) -> Weights {
+        Weights(SharedSession::downgrade(self.decoder.session()))
     }
 
     /// Loads the adapter file at `path`; requests may name it from now on. Blocking.

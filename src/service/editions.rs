@@ -1,27 +1,21 @@
 //! How editions come in on this box: the library built, the golden questions asked in a process of its
 //! own, and a bad edition left behind.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::ServiceError;
 use super::rooms::Rooms;
 use super::trial;
+use super::update::{Beside, fill};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::durable::{self, FileError};
+use crate::durable::FileError;
 use crate::edition::{
-    Accepted, Driver, Edition, EditionError, Host, Moment, PublicKey, Record, Run, STARTS, Setting,
-    Swept, Told, Verdict, Workshop, build,
+    Accepted, Blobs, Driver, Edition, EditionError, Host, Moment, Offer, PublicKey, Record, Run,
+    STARTS, Setting, Source, Swept, Told, Verdict, Workshop, build,
 };
-use crate::library::{IngestOptions, Library};
-
-/// Ids of the documents that came with an edition, in its folder: all others are the farm's own.
-const CORPUS: &str = "corpus.json";
-/// What somebody set right by hand, in an edition's folder.
-const TAGS: &str = "tags.json";
 
 /// This program with the arguments that give a child the same configuration.
 #[derive(Clone, Debug)]
@@ -32,47 +26,86 @@ pub struct Again {
     pub arguments: Vec<OsString>,
 }
 
-/// Changes the editions of a box that no daemon serves.
+/// Changes the editions of a box.
 pub struct Editions<'a> {
     config: &'a Config,
     again: &'a Again,
+    /// What the daemon lends that answers meanwhile.
+    beside: Option<&'a mut Beside>,
 }
 
 impl Workshop for Editions<'_> {
     fn stage(&mut self, edition: &Edition, before: Option<&Edition>) -> Result<(), String> {
-        self.fill(edition, before)
-            .map_err(|error| error.to_string())
+        if let Some(beside) = &mut self.beside {
+            beside.hold_library();
+        }
+        let before = before.map(|before| self.rooms_of(before));
+        let rooms = Rooms::of(self.config, edition.clone());
+        fill(&rooms, before.as_deref()).map_err(|error| error.to_string())
     }
 
     fn probe(&mut self, edition: &Edition) -> Verdict {
-        trial::watch(self.again, &edition.manifest)
+        if let Some(beside) = &mut self.beside {
+            beside.hold_library();
+        }
+        let verdict = trial::watch(self.again, &edition.manifest);
+        match (&mut self.beside, &verdict) {
+            // Before it is current: what does not come up beside the one that answers never will be.
+            (Some(beside), Verdict::Passed) => match beside.bring_up(edition) {
+                Ok(()) => verdict,
+                Err(error) => Verdict::Failed(format!("the daemon cannot use it: {error}")),
+            },
+            _ => verdict,
+        }
     }
 }
 
+/// The offer in `folder`, or in the folder of the manifest that it names, and where its contents are. Blocking.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn offer_at(folder: &Path) -> Result<(Offer, Blobs), ServiceError> {
+    let folder = match folder.is_file() {
+        true => folder.parent().unwrap_or(Path::new(".")),
+        false => folder,
+    };
+    let offer = build::read_offer(folder)?;
+    Ok((offer, Blobs::new(&build::contents_of(folder))))
+}
+
 impl<'a> Editions<'a> {
-    /// The editions of the configured state folder; opens nothing.
+    /// The editions of the configured state folder, which no daemon serves; opens nothing.
     pub fn new(config: &'a Config, again: &'a Again) -> Self {
-        Editions { config, again }
+        Editions {
+            config,
+            again,
+            beside: None,
+        }
     }
 
-    /// Takes the edition in `folder` (or the one whose manifest is named) all the way to current or gives
-    /// it up, telling every step; blocking, for minutes.
+    /// As [`Editions::new`], in the daemon that serves them: an edition that passes its trial is brought up
+    /// beside the one that answers, and stands ready there, before it is current.
+    pub fn beside(config: &'a Config, again: &'a Again, beside: &'a mut Beside) -> Self {
+        Editions {
+            config,
+            again,
+            beside: Some(beside),
+        }
+    }
+
+    /// Takes the edition of `offer` all the way to current or gives it up, telling every step; blocking, for
+    /// minutes.
     ///
     /// # Errors
-    /// It is not accepted (then nothing changed), or folder or disk failed on the way (then the same call
+    /// It is not accepted (then nothing changed), or source or disk failed on the way (then the same call
     /// goes on from there).
-    pub fn install(
+    pub fn take(
         &mut self,
-        folder: &Path,
+        offer: Offer,
+        contents: &mut dyn Source,
         allow_downgrade: bool,
         tell: &mut dyn FnMut(&Told),
     ) -> Result<(Accepted, Run), ServiceError> {
-        let folder = match folder.is_file() {
-            true => folder.parent().unwrap_or(Path::new(".")),
-            false => folder,
-        };
-        let offer = build::read_offer(folder)?;
-        let mut contents = crate::edition::Blobs::new(&build::contents_of(folder));
         let setting = Setting {
             keys: trusted_keys(&self.config.trusted)?,
             host: host(),
@@ -81,11 +114,27 @@ impl<'a> Editions<'a> {
         };
         let state = self.config.state.clone();
         let mut driver = Driver::open(&state, self, tell)?;
-        let accepted = driver.install(offer, &mut contents, &setting)?;
+        let accepted = driver.install(offer, contents, &setting)?;
         match driver.run() {
             Some(run) => Ok((accepted, run.clone())),
             None => Err(ServiceError::Machine("the edition left no trace".into())),
         }
+    }
+
+    /// Goes on with an edition that was cut, as far as it goes without its source; how far it is then, where
+    /// one was under way. Blocking, for minutes.
+    ///
+    /// # Errors
+    /// The record cannot be read, or the disk failed.
+    pub fn resume(&mut self, tell: &mut dyn FnMut(&Told)) -> Result<Option<Run>, ServiceError> {
+        let state = self.config.state.clone();
+        let run = Record::read(&state)?.run;
+        if run.is_none_or(|run| run.phase.is_over()) {
+            return Ok(None);
+        }
+        let mut driver = Driver::open(&state, self, tell)?;
+        driver.resume()?;
+        Ok(driver.run().cloned())
     }
 
     /// Goes back to the edition before; its serial. Blocking.
@@ -186,75 +235,20 @@ impl<'a> Editions<'a> {
         }
     }
 
-    fn fill(&self, edition: &Edition, before: Option<&Edition>) -> Result<(), ServiceError> {
-        if let Some(before) = before {
-            carry_tags(&before.folder, &edition.folder)?;
-        }
-        let rooms = Rooms::of(self.config, edition.clone());
-        rooms.check()?;
-        let library = rooms.library()?;
-        let documents = edition.files().join("documents");
-        if documents.is_dir() {
-            let on_step = &mut |_: &crate::library::Progress<'_>| ControlFlow::Continue(());
-            let report = library.ingest_paths(&[documents], IngestOptions::default(), on_step)?;
-            if let Some(failure) = report.failed.first() {
-                let (path, reason) = (failure.path.display(), &failure.reason);
-                return Err(ServiceError::Machine(format!("{path}: {reason}")));
+    /// The rooms of `edition`: the open ones of the daemon, where it answers from it.
+    fn rooms_of(&self, edition: &Edition) -> Arc<Rooms> {
+        match &self.beside {
+            Some(beside) if beside.serving.serial() == edition.manifest.serial => {
+                Arc::clone(&beside.serving)
             }
+            _ => Arc::new(Rooms::of(self.config, edition.clone())),
         }
-        let ids: Vec<String> = library
-            .documents()
-            .into_iter()
-            .map(|entry| entry.id)
-            .collect();
-        let list =
-            serde_json::to_vec(&ids).map_err(|error| ServiceError::Machine(error.to_string()))?;
-        durable::replace(&edition.folder.join(CORPUS), &list)?;
-        match before {
-            Some(before) if before.index().is_dir() => self.carry_documents(before, &library),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes the farm's own documents over: those that did not come with the edition before. A document of
-    /// the new edition with the same id goes before.
-    fn carry_documents(&self, before: &Edition, into: &Library) -> Result<(), ServiceError> {
-        let came = corpus_of(&before.folder)?;
-        let library = Rooms::of(self.config, before.clone()).library()?;
-        let own = library.documents().into_iter();
-        for entry in own.filter(|entry| !came.contains(&entry.id)) {
-            if into.document(&entry.id).is_some() {
-                tracing::warn!(document = entry.id, "the edition brings its own");
-            } else if let Some(document) = library.tree(&entry.id)? {
-                into.ingest(&document)?;
-            }
-        }
-        Ok(())
     }
 }
 
 fn log(told: &Told) {
     let (edition, why) = (told.serial, told.why.as_str());
     tracing::warn!(edition, phase = %told.phase, why, "edition");
-}
-
-fn carry_tags(from: &Path, to: &Path) -> Result<(), ServiceError> {
-    let path = from.join(TAGS);
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(FileError::at("read", &path)(error).into()),
-        Ok(bytes) => Ok(durable::replace(&to.join(TAGS), &bytes)?),
-    }
-}
-
-fn corpus_of(folder: &Path) -> Result<BTreeSet<String>, ServiceError> {
-    let path = folder.join(CORPUS);
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(error) => Err(FileError::at("read", &path)(error).into()),
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|error| ServiceError::Machine(format!("{}: {error}", path.display()))),
-    }
 }
 
 /// The keys in `folder/*.pub`; none where there is no such folder. Blocking.

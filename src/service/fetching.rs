@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::editions::{Again, Editions, host, now, trusted_keys};
 use super::error::ServiceError;
 use super::pushed::Pushed;
+use super::update::{Done, Nothing, Order, Updater};
 use crate::config::Config;
 use crate::edition::push::{Envelope, Parts};
 use crate::edition::{
@@ -26,25 +27,13 @@ use crate::types::Digest;
 /// Least time between two messages that differ in bytes only.
 const PACE: Duration = Duration::from_secs(1);
 /// When what failed on this box (another edition under way, a disk that cannot be read) is tried again; doubled
-/// up to 16 times that.
-const LATER: Duration = Duration::from_secs(15);
+/// up to 128 times that.
+const LATER: Duration = Duration::from_secs(1);
 /// Tries in a row; then the box waits for the offer to come again.
 const TRIES: u32 = 30;
 
-/// What came of an installation: `Err` where the offer was refused after all, or the box failed.
-pub type Installed = Result<(), ServiceError>;
-
-/// Who installs what was fetched, and who tells of it.
-pub trait Installer: Send {
-    /// Installs an offer whose contents are here; never waits.
-    ///
-    /// # Errors
-    /// Another edition is being installed; it may be given again later.
-    fn install(&mut self, offer: Offer) -> Result<oneshot::Receiver<Installed>, ServiceError>;
-
-    /// Publishes how far an edition is. May wait; not to be called within the runtime.
-    fn tell(&self, told: Told);
-}
+/// What came of an installation.
+type Installed = Result<Done, ServiceError>;
 
 /// Fetches what is offered.
 pub struct Fetcher {
@@ -53,7 +42,7 @@ pub struct Fetcher {
     handle: FieldHandle,
     inbox: EditionInbox,
     runtime: Handle,
-    installer: Box<dyn Installer>,
+    updater: Updater,
     at: At,
     pushed: Pushed,
     told: Option<Instant>,
@@ -90,9 +79,9 @@ impl Fetcher {
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        (config, again): (&Config, &Again),
+        (config, again): &(Config, Again),
         (handle, inbox): (FieldHandle, EditionInbox),
-        installer: Box<dyn Installer>,
+        updater: Updater,
         pushed: Pushed,
     ) -> std::io::Result<()> {
         let mut this = Fetcher {
@@ -102,7 +91,7 @@ impl Fetcher {
             handle,
             inbox,
             runtime: Handle::current(),
-            installer,
+            updater,
             at: At::Idle,
             told: None,
             tries: 0,
@@ -217,7 +206,7 @@ impl Fetcher {
 
     fn later(&mut self) -> Option<Instant> {
         self.tries += 1;
-        let pause = LATER * 2_u32.pow(self.tries.min(4));
+        let pause = LATER * 2_u32.pow(self.tries.min(7));
         if self.tries > TRIES {
             tracing::error!("an offered edition is given up until it is offered again");
         }
@@ -297,7 +286,7 @@ impl Fetcher {
             allow_downgrade: false,
         };
         let mut editions = Editions::new(config, &self.again);
-        let tell = &mut |told: &Told| self.installer.tell(told.clone());
+        let tell = &mut |told: &Told| self.publish_state(told.clone());
         let mut driver = Driver::open(&config.state, &mut editions, tell)?;
         let (accepted, missing) = driver.accept(envelope.offer.clone(), &setting)?;
         let serial = accepted.manifest.serial;
@@ -341,7 +330,7 @@ impl Fetcher {
             }
         };
         let mut editions = Editions::new(&self.config, &self.again);
-        let tell = &mut |told: &Told| self.installer.tell(told.clone());
+        let tell = &mut |told: &Told| self.publish_state(told.clone());
         let given_up = Driver::open(&self.config.state, &mut editions, tell)
             .and_then(|mut driver| driver.give_up(&why));
         if let Err(error) = given_up {
@@ -367,7 +356,13 @@ impl Fetcher {
     }
 
     fn hand_over(&mut self, envelope: Box<Envelope>) {
-        match self.installer.install(envelope.offer.clone()) {
+        let order = Order::Install {
+            offer: envelope.offer.clone(),
+            source: Box::new(Nothing),
+            allow_downgrade: false,
+        };
+        // Its steps are told by whoever carries it out.
+        match self.updater.give(order, Box::new(|_| {})) {
             Ok(receiver) => self.at = At::Installing(envelope, receiver),
             Err(error) => {
                 tracing::warn!(%error, "a fetched edition waits");
@@ -384,7 +379,7 @@ impl Fetcher {
             return;
         };
         match result {
-            Ok(()) => self.tries = 0,
+            Ok(_) => self.tries = 0,
             Err(ServiceError::Edition(EditionError::Refused(why))) => {
                 self.rejected(&envelope.offer, why);
             }
@@ -448,7 +443,7 @@ impl Fetcher {
             true => "nobody sends it; waiting for the offer to come again".into(),
             false => String::new(),
         };
-        self.installer.tell(Told {
+        self.publish_state(Told {
             serial,
             phase: Phase::Fetching,
             why,
@@ -462,13 +457,17 @@ impl Fetcher {
     }
 
     fn tell(&self, serial: u64, phase: Phase, why: String) {
-        self.installer.tell(Told {
+        self.publish_state(Told {
             serial,
             phase,
             why,
             bytes: None,
             resumed: None,
         });
+    }
+
+    fn publish_state(&self, told: Told) {
+        self.runtime.block_on(self.updater.tell(told));
     }
 
     fn publish(&self, publication: Publication) {

@@ -1,22 +1,27 @@
 //! The MQTT room as the daemon uses it; on a box without a broker it is silent.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::error::ServiceError;
 use super::post::Outgoing;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::field::{
-    BoxReport, Field, FieldError, FieldEvent, FieldHandle, FieldOptions, Publication, Sensors,
+    BoxReport, EditionInbox, EditionState, Field, FieldError, FieldEvent, FieldHandle, FieldOptions, Publication,
+    Sensors,
 };
 use crate::journal::{Journal, Outcome};
 use crate::types::{AskKey, AskLimits, Reading};
 
 /// Outcomes handed over and not yet taken by the broker; more than the MQTT room holds.
 const DELIVERIES: u32 = 512;
+
+/// States of editions that wait for the broker; beyond that the oldest gives way.
+const STATES: usize = 32;
 
 /// The connection to the broker and what came over it.
 pub struct Link {
@@ -27,6 +32,7 @@ pub struct Link {
     sensors: Sensors,
     clock: Arc<dyn Clock>,
     deliveries: Arc<Semaphore>,
+    states: Arc<States>,
 }
 
 impl Link {
@@ -66,6 +72,10 @@ impl Link {
             deliveries: Arc::clone(&deliveries),
         };
         tokio::spawn(carrier.run(outgoing));
+        let states = Arc::new(States::default());
+        if let Some(handle) = &handle {
+            tokio::spawn(Arc::clone(&states).run(handle.clone()));
+        }
         let sensors = &config.sensors;
         Ok(Link {
             handle,
@@ -74,6 +84,7 @@ impl Link {
             sensors: Sensors::new(sensors.max_age, sensors.max_devices),
             clock,
             deliveries,
+            states,
         })
     }
 
@@ -99,6 +110,19 @@ impl Link {
         }
     }
 
+    /// What comes of editions, and the connection to answer it by; to one caller, where there is a broker.
+    pub fn editions(&self) -> Option<(FieldHandle, EditionInbox)> {
+        let handle = self.handle.as_ref()?;
+        Some((handle.clone(), handle.take_editions()?))
+    }
+
+    /// Publishes how an edition fares: every step while the broker takes them, else the newest [`STATES`].
+    pub fn tell(&self, state: EditionState) {
+        if self.handle.is_some() {
+            self.states.put(state);
+        }
+    }
+
     /// Sends what waits, says `gone`, and waits until the journal knows what was delivered; gives up
     /// after `patience`: the next start publishes again what may be missing.
     pub async fn stop(&self, patience: Duration) {
@@ -120,6 +144,50 @@ fn operator(error: FieldError) -> ServiceError {
     ServiceError::Operator {
         message: error.to_string(),
         hint: "mend the name in the configuration".into(),
+    }
+}
+
+/// States of editions on their way to the broker, one at a time.
+#[derive(Default)]
+struct States {
+    waiting: Mutex<VecDeque<EditionState>>,
+    news: Notify,
+}
+
+impl States {
+    fn put(&self, state: EditionState) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.back() == Some(&state) {
+            return;
+        }
+        if waiting.len() == STATES {
+            waiting.pop_front();
+        }
+        waiting.push_back(state);
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    fn next(&self) -> Option<EditionState> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pop_front()
+    }
+
+    async fn run(self: Arc<Self>, handle: FieldHandle) {
+        let topic = handle.topics().edition_state();
+        loop {
+            let Some(state) = self.next() else {
+                self.news.notified().await;
+                continue;
+            };
+            let publication = Publication::edition_state(&topic, &state);
+            let Ok(told) = handle.publish(publication).await else {
+                return; // Stopped: the next start tells it again.
+            };
+            if let Ok(Err(reason)) = told.await {
+                tracing::warn!(%reason, topic, "not delivered");
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod answering;
 mod desk;
 mod editions;
 mod error;
+mod fetching;
 mod golden;
 mod health;
 mod ingest;
@@ -13,6 +14,7 @@ mod link;
 pub mod logging;
 mod models;
 mod post;
+mod pushed;
 mod queue;
 mod reports;
 mod rooms;
@@ -23,16 +25,18 @@ mod status;
 mod systemd;
 mod tagging;
 mod trial;
+mod update;
 mod worker;
 
-pub use editions::{Again, Editions, host, trusted_keys};
+pub use editions::{Again, Editions, host, offer_at, trusted_keys};
 pub use error::ServiceError;
 pub use keeping::BackupPiece;
 pub use models::{adopt_adapter, adopt_model};
 pub use reports::{
-    BoxReport, DocumentLine, EditionReport, IngestReport, LibraryStats, PassageLine, SearchHit,
-    SearchLine, TagsLine,
+    BoxReport, DocumentLine, EditionReport, HandoverReport, IngestReport, InstallReport,
+    LibraryStats, PassageLine, SearchHit, SearchLine, TagsLine,
 };
 pub use rooms::Rooms;
 pub use run::serve;
 pub use trial::{Asked, ask as probe};
+pub use update::{Done, Nothing, OnStep, Order, Updater, progress};

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::error::ServiceError;
 use crate::config::Config;
@@ -10,7 +10,7 @@ use crate::durable::{self, FileError};
 use crate::edition::{Edition, FileEntry, Role, zero};
 use crate::model::folder::{Kind, MANIFEST_FILE, Manifest};
 use crate::model::import::adapter::import_adapter;
-use crate::model::{Runtime, SentenceEmbedder, TextGenerator};
+use crate::model::{Runtime, SentenceEmbedder, TextGenerator, Weights};
 use crate::types::Digest;
 
 /// The edition's models, opened when they are first needed.
@@ -18,6 +18,8 @@ pub struct Models {
     config: Config,
     edition: Edition,
     embedder: OnceLock<Arc<SentenceEmbedder>>,
+    /// Of the generator that was opened last.
+    weights: Mutex<Weights>,
 }
 
 impl Models {
@@ -27,7 +29,41 @@ impl Models {
             config: config.clone(),
             edition: edition.clone(),
             embedder: OnceLock::new(),
+            weights: Mutex::default(),
         }
+    }
+
+    /// The models of `edition`, which share with these what both have file for file and these have open.
+    pub fn beside(&self, edition: &Edition) -> Models {
+        let models = Models::new(&self.config, edition);
+        if let Some(embedder) = self.embedder.get()
+            && self.has_same(edition, Role::Embedder)
+        {
+            // A new cell: it is empty.
+            let _ = models.embedder.set(Arc::clone(embedder));
+        }
+        if self.has_same(edition, Role::Decoder) {
+            *models.last_weights() = self.last_weights().clone();
+        }
+        models
+    }
+
+    /// Whether `edition` has the same files of `role`, by name and content.
+    fn has_same(&self, edition: &Edition, role: Role) -> bool {
+        let contents = |edition: &Edition| {
+            let files = edition.manifest.files.iter();
+            let files = files.filter(|file| file.role == role);
+            let mut contents: Vec<_> = files
+                .map(|file| (file.path.file_name().map(ToOwned::to_owned), file.sha256))
+                .collect();
+            contents.sort();
+            contents
+        };
+        contents(&self.edition) == contents(edition)
+    }
+
+    fn last_weights(&self) -> MutexGuard<'_, Weights> {
+        self.weights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the edition has its models, as far as their manifests tell; reads no weights.
@@ -61,7 +97,10 @@ impl Models {
     pub fn generator(&self) -> Result<TextGenerator, ServiceError> {
         let folder = self.folder(Role::Decoder)?;
         let context = self.config.model.context_tokens;
-        let mut generator = TextGenerator::open(&self.runtime()?, &folder, context)?;
+        let weights = self.last_weights().clone();
+        let runtime = self.runtime()?;
+        let mut generator = TextGenerator::open_beside(&weights, &runtime, &folder, context)?;
+        *self.last_weights() = generator.weights();
         for adapter in self.files(Role::Adapter) {
             generator.load_adapter(&self.edition.files().join(&adapter.path))?;
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::documents::Tags;
-use crate::edition::{Manifest, Run};
+use crate::edition::{Accepted, Manifest, Run};
 use crate::field::BoxState;
 
 /// The passages found for one question.
@@ -216,6 +216,9 @@ pub struct EditionReport {
     /// How far the last update got.
     #[serde(default)]
     pub last: Option<Run>,
+    /// How the daemon switched to the one that answers, where it did so beside answering.
+    #[serde(default)]
+    pub handover: Option<HandoverReport>,
 }
 
 impl EditionReport {
@@ -223,5 +226,59 @@ impl EditionReport {
     pub fn current(&self) -> Option<&Manifest> {
         let is_current = |manifest: &&Manifest| Some(manifest.serial) == self.current;
         self.editions.iter().find(is_current)
+    }
+}
+
+/// How an install ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstallReport {
+    /// The edition's way, and its end.
+    pub run: Run,
+    /// Its name.
+    pub name: String,
+    /// Id of the key that signed it.
+    pub key: String,
+    /// It has expired.
+    pub stale: bool,
+}
+
+impl InstallReport {
+    /// The report of an accepted edition that went the way of `run`.
+    pub fn new(accepted: &Accepted, run: Run) -> Self {
+        InstallReport {
+            run,
+            name: accepted.manifest.name.clone(),
+            key: accepted.signed.key.id(),
+            stale: accepted.stale,
+        }
+    }
+}
+
+/// What a switch of editions beside the answering daemon cost those who asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandoverReport {
+    /// Serial of the edition that answered before.
+    pub from: u64,
+    /// Serial of the one that answers.
+    pub to: u64,
+    /// Time in which no edition could take a question, milliseconds; open until the new one can.
+    #[serde(default)]
+    pub closed_ms: Option<f64>,
+    /// From the last outcome of the old edition to the first of the new one, milliseconds; 0 where that came
+    /// first. Holds the time to answer, and to be asked. Open where one of them was not asked.
+    #[serde(default)]
+    pub between_ms: Option<f64>,
+}
+
+impl fmt::Display for HandoverReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "switched from edition {} while answering", self.from)?;
+        if let Some(closed) = self.closed_ms {
+            write!(f, ": {closed:.1} ms without one that takes questions")?;
+        }
+        match self.between_ms {
+            Some(between) => write!(f, ", {between:.0} ms between the two editions' answers"),
+            None => Ok(()),
+        }
     }
 }

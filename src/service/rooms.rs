@@ -15,11 +15,12 @@ use super::reports::{
     BoxReport, DocumentLine, EditionReport, LibraryStats, PassageLine, SearchHit, SearchLine,
 };
 use super::tagging;
+use super::update::handover;
 use super::worker::{Answering, Job};
 use crate::answer::{self, Answerer, AnswererParts};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, LibraryConfig, SearchConfig};
-use crate::control::{LibraryOp, Progress, Request, SearchQuery};
+use crate::control::{EditionOp, LibraryOp, Progress, Request, SearchQuery};
 use crate::documents::{self, Passage};
 use crate::edition::{Edition, Golden, Manifest, Record};
 use crate::field::BoxState;
@@ -69,6 +70,20 @@ impl Rooms {
             opening: Mutex::new(()),
             answering: Mutex::new(None),
         }
+    }
+
+    /// The rooms of `edition`, which share with these what of the models both have file for file and these
+    /// have open; its library is its own. Opens nothing yet.
+    pub(super) fn beside(&self, edition: Edition) -> Rooms {
+        Rooms {
+            models: self.models.beside(&edition),
+            ..Rooms::of(&self.config, edition)
+        }
+    }
+
+    /// The edition.
+    pub(super) fn edition(&self) -> &Edition {
+        &self.edition
     }
 
     /// The state folder.
@@ -198,7 +213,12 @@ impl Rooms {
             Request::Ingest { paths, sync } => to_value(&self.ingest(paths, *sync, on_progress)?),
             Request::Library { what } => self.look(what, on_progress),
             Request::Status => to_value(&self.report()?),
-            Request::Edition => to_value(&self.editions()?),
+            Request::Edition {
+                what: EditionOp::Look,
+            } => to_value(&self.editions()?),
+            Request::Edition { .. } => Err(ServiceError::Invalid(
+                "editions are changed by the daemon or without one, not by who looks".into(),
+            )),
         }
     }
 
@@ -349,8 +369,11 @@ impl Rooms {
     fn editions(&self) -> Result<EditionReport, ServiceError> {
         let state = &self.config.state;
         let manifests = Edition::list(state)?.into_iter();
+        let current = Edition::current(state)?;
+        let folder = current.as_ref().map(|current| current.folder.as_path());
         Ok(EditionReport {
-            current: Edition::current(state)?.map(|current| current.manifest.serial),
+            handover: folder.and_then(handover::kept),
+            current: current.map(|current| current.manifest.serial),
             editions: manifests.map(|edition| edition.manifest).collect(),
             last: Record::read(state)?.run,
         })

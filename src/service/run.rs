@@ -1,9 +1,12 @@
 //! The daemon's loop: every event goes to the desk, and what follows from it goes out.
 
+mod calls;
+mod switching;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{RwLock, Semaphore, mpsc};
 
 use super::desk::{Desk, ERRANDS, Terms, Turn};
 use super::editions::{Again, Editions};
@@ -12,16 +15,19 @@ use super::health::Part;
 use super::intake::{Intake, Note};
 use super::link::Link;
 use super::post::Post;
+use super::pushed::Pushed;
 use super::rooms::Rooms;
 use super::shutdown::Signals;
 use super::systemd::{Systemd, Watchdog, watchdog_interval};
+use super::update::{Keeper, NEWS, News, Updater};
 use super::worker::{EVENTS, Event, Worker};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::control::{Call, Fault, FaultCode, LibraryOp, Reply, Request, Server};
+use crate::control::{Call, Server};
 use crate::durable;
 use crate::field::{BoxReport, FieldEvent};
 use crate::journal::{Journal, JournalError, JournalLimits};
+use switching::LastTold;
 
 /// How often deadlines, status and watchdog are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -48,7 +54,7 @@ pub fn serve(config: &Config, again: &Again) -> Result<(), ServiceError> {
         tracing::error!(%error, "the record of editions cannot be used");
     }
     let mut was_ready = false;
-    let served = run(config, &mut || {
+    let served = run(config, again, &mut || {
         was_ready = true;
         if let Err(error) = editions.after_start() {
             tracing::error!(%error, "the healthy start is not noted");
@@ -64,14 +70,14 @@ pub fn serve(config: &Config, again: &Again) -> Result<(), ServiceError> {
     }
 }
 
-fn run(config: &Config, on_ready: &mut dyn FnMut()) -> Result<(), ServiceError> {
+fn run(config: &Config, again: &Again, on_ready: &mut dyn FnMut()) -> Result<(), ServiceError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(machine("start the runtime"))?;
     let served = runtime.block_on(async {
-        let mut daemon = Daemon::start(config).await?;
+        let mut daemon = Daemon::start(config, again).await?;
         let served = daemon.serve(on_ready).await;
         daemon.drain().await;
         served
@@ -93,6 +99,9 @@ struct Daemon {
     desk: Desk,
     rooms: Arc<Rooms>,
     worker: Worker,
+    /// Those of editions that were switched from, until they are done with their last question.
+    retired: Vec<Worker>,
+    said_by_workers: mpsc::Sender<Event>,
     post: Post,
     link: Link,
     signals: Signals,
@@ -102,12 +111,20 @@ struct Daemon {
     calls: mpsc::Receiver<Call>,
     watchdog: Watchdog,
     ingesting: Arc<Semaphore>,
+    /// Held by whoever changes documents for reading, and for writing from the moment when a new edition
+    /// takes them over until it answers.
+    changes: Arc<RwLock<()>>,
+    updater: Updater,
+    news: mpsc::Receiver<News>,
+    last_told: LastTold,
+    pushed: Pushed,
+    fetches_as: (Config, Again),
     said: String,
     serial: u64,
 }
 
 impl Daemon {
-    async fn start(config: &Config) -> Result<Daemon, ServiceError> {
+    async fn start(config: &Config, again: &Again) -> Result<Daemon, ServiceError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let systemd = Systemd::start().map_err(machine("start a thread"))?;
         durable::create_folder(&config.run)?;
@@ -152,15 +169,24 @@ impl Daemon {
         systemd.status("loading the language model");
         let (events, said) = mpsc::channel(EVENTS);
         let maker = Arc::clone(&rooms);
-        let worker = Worker::start(Box::new(move || maker.answering()), events)
+        let worker = Worker::start(Box::new(move || maker.answering()), events.clone())
             .map_err(machine("start the answering thread"))?;
         let link = Link::start(config, journal, outgoing, clock)?;
         let (calls, requests) = mpsc::channel(CALLS);
         tokio::spawn(server.serve(calls));
+        let changes = Arc::new(RwLock::new(()));
+        let (told, news) = mpsc::channel(NEWS);
+        let (updater, errands) = Updater::new(told.clone());
+        let held = Arc::clone(&changes);
+        Keeper::new((config, again), Arc::clone(&rooms), held, told)
+            .start(errands)
+            .map_err(machine("start a thread"))?;
         Ok(Daemon {
             desk,
             rooms,
             worker,
+            retired: Vec::new(),
+            said_by_workers: events,
             post,
             link,
             signals,
@@ -170,6 +196,12 @@ impl Daemon {
             calls: requests,
             watchdog: Watchdog::new(watchdog_interval().unwrap_or(UNWATCHED), Instant::now()),
             ingesting: Arc::new(Semaphore::new(1)),
+            changes,
+            updater,
+            news,
+            last_told: LastTold::of(config),
+            pushed: Pushed::new(&config.state),
+            fetches_as: (config.clone(), again.clone()),
             said: String::new(),
             serial,
         })
@@ -188,6 +220,7 @@ impl Daemon {
                 }
                 Some(event) = self.events.recv() => self.on_event(event, on_ready)?,
                 Some(note) = self.notes.recv() => self.desk.hear(note),
+                Some(news) = self.news.recv() => self.on_news(news)?,
                 Some(call) = self.calls.recv() => self.on_call(call),
                 Some(event) = self.link.next(), if has_hands => self.on_field(event),
                 _ = ticks.tick() => self.on_tick()?,
@@ -205,6 +238,8 @@ impl Daemon {
                     "ready: a golden question was answered"
                 );
                 on_ready();
+                self.open_updater();
+                self.start_fetching()?;
                 self.systemd.ready("ready");
                 Ok(())
             }
@@ -220,6 +255,7 @@ impl Daemon {
             FieldEvent::Connected => {
                 tracing::info!("connected to the broker");
                 self.desk.health.is_well(Part::Broker);
+                self.tell_edition();
             }
             FieldEvent::Disconnected { why } => {
                 tracing::warn!(why, "not connected to the broker");
@@ -240,6 +276,7 @@ impl Daemon {
         if self.watchdog.is_due(self.worker.step(), now) {
             self.systemd.feed_watchdog();
         }
+        self.after_switch();
         if let Some(status) = self.desk.tick(now) {
             self.say(&status);
             self.link.report(status);
@@ -275,50 +312,9 @@ impl Daemon {
         }
     }
 
-    fn on_call(&mut self, call: Call) {
-        let Call { request, replies } = call;
-        match request {
-            Request::Ask { ask } => self.desk.take_local(ask, replies, Instant::now()),
-            Request::Status => {
-                let report = self.rooms.report().map(|mut report| {
-                    let status = self.desk.status();
-                    report.state = status.state;
-                    report.queue = status.queue;
-                    report.wait_s = status.wait_s;
-                    report.health = self.desk.health.summary();
-                    report.answered = self.desk.told();
-                    serde_json::to_value(&report).unwrap_or_default()
-                });
-                let _ = replies.try_send(last_line(report));
-            }
-            request => self.on_side_call(request, replies),
-        }
-    }
-
-    /// What does not need the language model runs beside it, on a thread of its own.
-    fn on_side_call(&mut self, request: Request, replies: mpsc::Sender<Reply>) {
-        let permit = match &request {
-            request if changes_much(request) => match Arc::clone(&self.ingesting)
-                .try_acquire_owned()
-            {
-                Ok(permit) => Some(permit),
-                Err(_) => {
-                    let fault = Fault::new(FaultCode::Busy, "another ingest or rebuild is running");
-                    let _ = replies.try_send(Reply::Error(fault));
-                    return;
-                }
-            },
-            _ => None,
-        };
-        let rooms = Arc::clone(&self.rooms);
-        // Bounded by the socket's connections: each waits for its reply.
-        tokio::task::spawn_blocking(move || {
-            let result = rooms.handle(&request, &mut |progress| {
-                let _ = replies.try_send(Reply::Progress(progress.clone()));
-            });
-            drop(permit);
-            let _ = replies.blocking_send(last_line(result));
-        });
+    fn stop_workers(&mut self) {
+        self.worker.stop();
+        self.retired.iter_mut().for_each(Worker::stop);
     }
 
     /// Finishes or leaves journalled what is open, within [`DRAIN`], and says good-bye.
@@ -330,7 +326,7 @@ impl Daemon {
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         while !self.desk.is_quiet() && Instant::now() < end {
             if Instant::now() >= finish {
-                self.worker.stop();
+                self.stop_workers();
             }
             if self.watchdog.is_due(self.worker.step(), Instant::now()) {
                 self.systemd.feed_watchdog();
@@ -343,7 +339,7 @@ impl Daemon {
                 _ = ticks.tick() => {}
             }
         }
-        self.worker.stop();
+        self.stop_workers();
         self.link.report(self.desk.status());
         let left = end.saturating_duration_since(Instant::now());
         let flushed = self.post.flush();
@@ -358,13 +354,6 @@ impl Daemon {
             );
         }
         tracing::info!("stopped");
-    }
-}
-
-fn last_line(result: Result<serde_json::Value, ServiceError>) -> Reply {
-    match result {
-        Ok(value) => Reply::Result(value),
-        Err(error) => Reply::Error(error.into()),
     }
 }
 
@@ -387,17 +376,5 @@ fn journal_error(error: JournalError) -> ServiceError {
     match error {
         JournalError::Locked { path } => ServiceError::StateInUse { path },
         other => ServiceError::Machine(other.to_string()),
-    }
-}
-
-/// Whether only one such request may run at a time.
-fn changes_much(request: &Request) -> bool {
-    match request {
-        Request::Ingest { .. } => true,
-        Request::Library { what } => matches!(
-            what,
-            LibraryOp::Rebuild | LibraryOp::Upload { .. } | LibraryOp::Restore { .. }
-        ),
-        _ => false,
     }
 }

@@ -149,6 +149,11 @@ impl Worker {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
+    /// Gives it no more work: the thread ends when it is done with what it has.
+    pub fn retire(&mut self) {
+        self.jobs = None;
+    }
+
     /// Breaks the current job off at its next word and ends the thread after it.
     pub fn stop(&mut self) {
         self.pulse.stop.store(true, Ordering::Relaxed);

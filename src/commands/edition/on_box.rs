@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::super::Context;
 use super::super::channel::Channel;
 use super::super::progress::Meter;
-use crate::control::{Client, Fault, FaultCode, Progress, Request};
+use crate::control::{Client, EditionOp, Fault, FaultCode, Progress, Request};
 use crate::edition::{Manifest, Phase, Told};
-use crate::service::{EditionReport, Editions, probe as ask_golden};
+use crate::service::{
+    EditionReport, Editions, InstallReport, offer_at, probe as ask_golden, progress,
+};
 
 pub fn status(context: &Context) -> anyhow::Result<()> {
     let report = report(context)?;
@@ -22,6 +25,7 @@ pub fn status(context: &Context) -> anyhow::Result<()> {
         // Manifest first, for those who look for it; the last update beside it.
         let mut value = serde_json::to_value(manifest)?;
         value["last_update"] = serde_json::to_value(&report.last)?;
+        value["handover"] = serde_json::to_value(&report.handover)?;
         return Ok(out.json(&value)?);
     }
     out.line(&format!("edition {} ({})", manifest.serial, manifest.name))?;
@@ -34,6 +38,9 @@ pub fn status(context: &Context) -> anyhow::Result<()> {
             "last update: edition {}, {}{why}",
             run.serial, run.phase
         ))?;
+    }
+    if let Some(handover) = &report.handover {
+        out.line(&handover.to_string())?;
     }
     files_and_questions(context, manifest)
 }
@@ -69,34 +76,45 @@ pub fn files_and_questions(context: &Context, manifest: &Manifest) -> anyhow::Re
 }
 
 pub fn install(context: &Context, path: &Path, allow_downgrade: bool) -> anyhow::Result<()> {
-    alone(context)?;
-    let mut meter = Meter::new();
-    let mut editions = Editions::new(&context.config, &context.again);
-    let installed = editions.install(path, allow_downgrade, &mut |told| show(&mut meter, told));
-    meter.finish();
-    let (accepted, run) = installed?;
-    let out = context.output;
-    if accepted.stale {
+    let mut steps = Steps::new();
+    let report: InstallReport = match daemon(context)? {
+        Some(mut daemon) => {
+            let path = std::path::absolute(path)?;
+            let what = EditionOp::Install {
+                path,
+                allow_downgrade,
+            };
+            order(&mut daemon, what, &mut steps)?
+        }
+        None => {
+            let (offer, mut contents) = offer_at(path)?;
+            let mut editions = Editions::new(&context.config, &context.again);
+            let tell = &mut |told: &Told| steps.show(&progress(told));
+            let (accepted, run) = editions.take(offer, &mut contents, allow_downgrade, tell)?;
+            InstallReport::new(&accepted, run)
+        }
+    };
+    steps.finish();
+    tell_end(context, &report)
+}
+
+fn tell_end(context: &Context, report: &InstallReport) -> anyhow::Result<()> {
+    let (out, run) = (context.output, &report.run);
+    if report.stale {
         eprintln!(
             "warning: edition {} expired; ask for a newer one",
             run.serial
         );
     }
     if out.is_json() {
-        out.json(&run)?;
+        out.json(run)?;
     }
     match run.phase {
-        Phase::Current => {
-            if !out.is_json() {
-                out.line(&format!(
-                    "edition {} ({}) is current; signed by {}",
-                    run.serial,
-                    accepted.manifest.name,
-                    accepted.signed.key.id()
-                ))?;
-            }
-            Ok(())
-        }
+        Phase::Current if out.is_json() => Ok(()),
+        Phase::Current => Ok(out.line(&format!(
+            "edition {} ({}) is current; signed by {}",
+            run.serial, report.name, report.key
+        ))?),
         phase => Err(Fault::new(
             FaultCode::Failed,
             format!("edition {} was {phase}: {}", run.serial, run.why),
@@ -107,29 +125,42 @@ pub fn install(context: &Context, path: &Path, allow_downgrade: bool) -> anyhow:
 }
 
 pub fn roll_back(context: &Context, why: &str) -> anyhow::Result<()> {
-    alone(context)?;
-    let mut editions = Editions::new(&context.config, &context.again);
-    let serial = editions.roll_back(why, &mut |_| {})?;
-    match context.output.is_json() {
-        true => context.output.json(&json!({ "current": serial }))?,
-        false => context
-            .output
-            .line(&format!("edition {serial} is current"))?,
+    let mut steps = Steps::new();
+    let done: Value = match daemon(context)? {
+        Some(mut daemon) => {
+            let why = why.to_owned();
+            order(&mut daemon, EditionOp::Rollback { why }, &mut steps)?
+        }
+        None => {
+            let mut editions = Editions::new(&context.config, &context.again);
+            let serial = editions.roll_back(why, &mut |told| steps.show(&progress(told)))?;
+            json!({ "current": serial })
+        }
+    };
+    steps.finish();
+    let out = context.output;
+    match out.is_json() {
+        true => out.json(&done)?,
+        false => out.line(&format!("edition {} is current", done["current"]))?,
     }
     Ok(())
 }
 
 pub fn collect_garbage(context: &Context) -> anyhow::Result<()> {
-    alone(context)?;
-    let swept = Editions::new(&context.config, &context.again).sweep()?;
-    let (files, bytes) = (swept.files, swept.bytes);
-    match context.output.is_json() {
-        true => context
-            .output
-            .json(&json!({ "removed": files, "bytes": bytes }))?,
-        false => context
-            .output
-            .line(&format!("{files} removed, {} MiB", bytes >> 20))?,
+    let done: Value = match daemon(context)? {
+        Some(mut daemon) => order(&mut daemon, EditionOp::Gc, &mut Steps::new())?,
+        None => {
+            let swept = Editions::new(&context.config, &context.again).sweep()?;
+            json!({ "removed": swept.files, "bytes": swept.bytes })
+        }
+    };
+    let out = context.output;
+    match out.is_json() {
+        true => out.json(&done)?,
+        false => {
+            let mib = done["bytes"].as_u64().unwrap_or(0) >> 20;
+            out.line(&format!("{} removed, {mib} MiB", done["removed"]))?;
+        }
     }
     Ok(())
 }
@@ -142,25 +173,52 @@ pub fn probe(context: &Context, serial: u64) -> anyhow::Result<()> {
 }
 
 fn report(context: &Context) -> anyhow::Result<EditionReport> {
-    Channel::open(&context.config)?.call_as(&Request::Edition, &mut |_| {})
+    let look = Request::Edition {
+        what: EditionOp::Look,
+    };
+    Channel::open(&context.config)?.call_as(&look, &mut |_| {})
 }
 
-/// Editions change under nobody's feet.
-fn alone(context: &Context) -> anyhow::Result<()> {
-    match Client::connect(&context.config.run)? {
-        None => Ok(()),
-        Some(_) => Err(
-            Fault::new(FaultCode::Busy, "the daemon is running on this state")
-                .hint("systemctl stop almanac, do this again, then systemctl start almanac")
-                .into(),
-        ),
+/// The daemon that serves these editions: then they are changed by it.
+fn daemon(context: &Context) -> anyhow::Result<Option<Client>> {
+    Ok(Client::connect(&context.config.run)?)
+}
+
+/// Has the daemon do `what`; it does so to the end also where this command is broken off.
+fn order<T: DeserializeOwned>(
+    daemon: &mut Client,
+    what: EditionOp,
+    steps: &mut Steps,
+) -> anyhow::Result<T> {
+    let done = daemon.call(&Request::Edition { what }, &mut |step| steps.show(step))??;
+    Ok(serde_json::from_value(done)?)
+}
+
+/// Steps on a line each, a fetch as a bar.
+struct Steps(Option<Meter>);
+
+impl Steps {
+    fn new() -> Self {
+        Steps(None)
     }
-}
 
-fn show(meter: &mut Meter, told: &Told) {
-    let text = format!("edition {}: {}", told.serial, told.phase);
-    match told.bytes {
-        Some((done, total)) => meter.show(&Progress { text, done, total }),
-        None => eprintln!("{text}"),
+    fn show(&mut self, step: &Progress) {
+        match step.total {
+            0 => {
+                self.end_bar();
+                eprintln!("{}", step.text);
+            }
+            _ => self.0.get_or_insert_with(Meter::new).show(step),
+        }
+    }
+
+    fn end_bar(&mut self) {
+        if let Some(meter) = self.0.take() {
+            meter.finish();
+        }
+    }
+
+    fn finish(mut self) {
+        self.end_bar();
     }
 }

@@ -4,6 +4,7 @@
 //! bounded channels: jobs to the answering thread, messages to the post, replies to the socket,
 //! errands that write the journal. Nothing here waits.
 
+mod editions;
 mod outcomes;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use super::health::{Health, Part};
 use super::intake::{Admitted, Intake, Note};
 use super::queue::{Popped, Queue};
 use super::status::{Rhythm, StatusPace};
+use super::update::handover::Handover;
 use super::worker::{Job, expired};
 use crate::clock::Clock;
 use crate::control::Reply;
@@ -53,6 +55,8 @@ struct Open {
     question: Question,
     arrived: Instant,
     seq: u32,
+    /// The edition that works on it; none yet while it waits.
+    edition: Option<u64>,
     /// Given back when the question leaves the queue.
     place: Option<OwnedSemaphorePermit>,
 }
@@ -100,6 +104,12 @@ pub struct Desk {
     queue: Queue<u64>,
     open: HashMap<u64, Open>,
     working: Option<u64>,
+    /// Questions that editions are at which were switched from.
+    leaving: Vec<u64>,
+    is_updating: bool,
+    handover: Option<Handover>,
+    is_handover_news: bool,
+    last_outcome: Option<Instant>,
     next: u64,
     stage: Stage,
     rhythm: Rhythm,
@@ -120,6 +130,11 @@ impl Desk {
             clock,
             open: HashMap::new(),
             working: None,
+            leaving: Vec::new(),
+            is_updating: false,
+            handover: None,
+            is_handover_news: false,
+            last_outcome: None,
             next: GOLDEN,
             stage: Stage::Starting(golden, Vec::new()),
             rhythm: Rhythm::default(),
@@ -148,6 +163,7 @@ impl Desk {
                 question,
                 arrived: now,
                 seq: 0,
+                edition: None,
                 place,
             };
             self.open.insert(ticket, open);
@@ -215,6 +231,7 @@ impl Desk {
             question,
             arrived,
             seq: 0,
+            edition: None,
             place: Some(place),
         };
         self.open.insert(ticket, open);
@@ -253,6 +270,7 @@ impl Desk {
             question,
             arrived: now,
             seq: 0,
+            edition: None,
             place: Some(place),
         };
         self.open.insert(ticket, open);
@@ -300,6 +318,7 @@ impl Desk {
                 continue;
             };
             open.place = None;
+            open.edition = Some(self.terms.edition);
             if matches!(&open.origin, Origin::Socket { replies, .. } if replies.is_closed()) {
                 self.open.remove(&ticket); // Nobody waits for it any more.
                 continue;
@@ -329,14 +348,16 @@ impl Desk {
     pub fn stop(&mut self) {
         self.stage = Stage::Stopping;
         self.open.retain(|ticket, open| {
-            Some(*ticket) == self.working || matches!(open.origin, Origin::Field { .. })
+            Some(*ticket) == self.working
+                || self.leaving.contains(ticket)
+                || matches!(open.origin, Origin::Field { .. })
         });
     }
 
     /// Whether nothing is worked on and no errand runs.
     pub fn is_quiet(&mut self) -> bool {
         while self.errands.try_join_next().is_some() {}
-        self.working.is_none() && self.errands.is_empty()
+        self.working.is_none() && self.leaving.is_empty() && self.errands.is_empty()
     }
 
     /// How the box is.
@@ -345,6 +366,7 @@ impl Desk {
             state: match self.stage {
                 Stage::Starting(..) => BoxState::Starting,
                 Stage::Ready if self.health.is_degraded() => BoxState::Degraded,
+                Stage::Ready if self.is_updating => BoxState::Updating,
                 Stage::Ready => BoxState::Ready,
                 Stage::Stopping => BoxState::Gone,
             },
@@ -354,13 +376,18 @@ impl Desk {
         }
     }
 
+    /// This box's name.
+    pub fn box_name(&self) -> &str {
+        &self.terms.box_name
+    }
+
     /// Outcomes since the start.
     pub fn told(&self) -> u64 {
         self.told
     }
 
     fn waiting(&self) -> usize {
-        self.queue.len() + usize::from(self.working.is_some())
+        self.queue.len() + usize::from(self.working.is_some()) + self.leaving.len()
     }
 
     fn wait_s(&self) -> u64 {

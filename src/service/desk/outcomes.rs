@@ -17,7 +17,12 @@ impl Desk {
     /// Hears what the answering thread says.
     pub fn on_event(&mut self, event: Event, now: Instant) -> Turn {
         match event {
-            Event::Made(Ok(())) => self.health.is_well(Part::Model),
+            Event::Made(Ok(())) => {
+                self.health.is_well(Part::Model);
+                if let Some(handover) = &mut self.handover {
+                    self.is_handover_news |= handover.open(now);
+                }
+            }
             Event::Made(Err(reason)) => {
                 tracing::error!(reason, "the model cannot be loaded");
                 if matches!(self.stage, Stage::Starting(..)) {
@@ -26,17 +31,20 @@ impl Desk {
                 self.health.is_unwell(Part::Model, reason);
             }
             Event::Part { ticket, text } => self.pass_on(ticket, text),
-            Event::Abandoned { .. } => self.working = None,
+            Event::Abandoned { ticket } => {
+                self.comes_back(ticket);
+            }
             Event::Done {
                 ticket,
                 outcome,
                 panic,
             } => {
-                self.working = None;
+                let is_old = self.comes_back(ticket);
                 self.note_health(&outcome, panic);
                 if ticket == GOLDEN {
                     return self.on_golden(&outcome);
                 }
+                self.note_outcome(is_old, now);
                 let total = Duration::from_millis(outcome.timing_ms.total);
                 let queued = Duration::from_millis(outcome.timing_ms.queue);
                 self.rhythm.note(total.saturating_sub(queued));
@@ -101,7 +109,8 @@ impl Desk {
                 let _ = replies.try_send(Reply::Progress(Progress { text, done, total }));
             }
             Origin::Field { accepted, .. } if accepted.stream => {
-                let (name, edition) = (&self.terms.box_name, self.terms.edition);
+                let edition = open.edition.unwrap_or(self.terms.edition);
+                let name = &self.terms.box_name;
                 let id = accepted.id.clone();
                 let mut part = Answer::without_text(id, Status::Answered, "", name, edition);
                 (part.reason, part.answer) = (None, Some(text));
@@ -124,7 +133,7 @@ impl Desk {
         };
         self.told += 1;
         answer.box_name.clone_from(&self.terms.box_name);
-        answer.edition = self.terms.edition;
+        answer.edition = open.edition.unwrap_or(self.terms.edition);
         (answer.seq, answer.is_final) = (open.seq, true);
         if answer.timing_ms.total == 0 {
             let waited = now.saturating_duration_since(open.arrived).as_millis();

@@ -259,3 +259,51 @@ async fn a_panic_degrades_the_box_until_the_next_answer() {
         assert_eq!(this.desk.status().state == BoxState::Degraded, degraded);
     }
 }
+
+#[tokio::test]
+async fn a_question_under_way_stays_with_its_edition_and_the_next_goes_to_the_new_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    let now = Instant::now();
+    let (replies, mut last) = mpsc::channel(8);
+    for _ in 0..2 {
+        this.desk.take_local(ask("How deep?"), replies.clone(), now);
+    }
+    let job = |this: &mut Box1| this.desk.next_job(now, |_| Vec::new());
+    let old = job(&mut this).expect("a job");
+    assert!(job(&mut this).is_none(), "one at a time");
+    this.desk.switch_to(4, now);
+    let new = job(&mut this).expect("a job for the new edition");
+    assert!(job(&mut this).is_none(), "one at a time");
+    assert_eq!(this.desk.status().queue, 2);
+    this.desk.on_event(Event::Made(Ok(())), now + MINUTE);
+    this.desk.on_event(done(old.ticket, answered()), now);
+    this.desk
+        .on_event(done(new.ticket, answered()), now + 2 * MINUTE);
+    for edition in [3, 4] {
+        let Some(Reply::Result(answer)) = last.recv().await else {
+            panic!("expected a result");
+        };
+        assert_eq!(answer["edition"], edition, "{answer}");
+    }
+    let report = this.desk.handover().expect("news");
+    assert_eq!((report.from, report.to), (3, 4));
+    assert_eq!(report.closed_ms, Some(60_000.0));
+    assert_eq!(report.between_ms, Some(120_000.0));
+    assert_eq!(this.desk.handover(), None, "told once");
+    assert!(this.desk.is_quiet());
+}
+
+#[tokio::test]
+async fn a_box_whose_edition_is_changed_says_that_it_is_updating_and_answers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    this.desk.set_updating(true);
+    assert_eq!(this.desk.status().state, BoxState::Updating);
+    let (replies, _last) = mpsc::channel(8);
+    let now = Instant::now();
+    this.desk.take_local(ask("How deep?"), replies, now);
+    assert!(this.desk.next_job(now, |_| Vec::new()).is_some());
+    this.desk.set_updating(false);
+    assert_eq!(this.desk.status().state, BoxState::Ready);
+}
