@@ -57,8 +57,6 @@ enum At {
     /// The offer is taken up at that moment.
     Later(Box<Envelope>, Instant),
     Fetching(Box<Envelope>, Box<Parts>),
-    /// Everything is here; handed over at that moment.
-    Here(Box<Envelope>, Instant),
     Installing(Box<Envelope>, oneshot::Receiver<Installed>),
 }
 
@@ -120,8 +118,9 @@ impl Fetcher {
     }
 
     async fn next(&mut self) -> Next {
-        let due = match &mut self.at {
-            At::Later(_, due) | At::Here(_, due) => Some(*due),
+        let (at, inbox) = (&mut self.at, &mut self.inbox);
+        let due = match at {
+            At::Later(_, due) => Some(*due),
             At::Fetching(_, parts) => parts.fetch().due(),
             At::Idle | At::Installing(..) => None,
         };
@@ -132,12 +131,11 @@ impl Fetcher {
             }
         };
         let installed = async {
-            match &mut self.at {
+            match at {
                 At::Installing(_, receiver) => receiver.await,
                 _ => std::future::pending().await,
             }
         };
-        let inbox = &mut self.inbox;
         tokio::select! {
             // An offer that was taken back goes before what is still coming of it.
             biased;
@@ -181,9 +179,7 @@ impl Fetcher {
                 self.pushed.note(&envelope);
                 self.ask();
             }
-            At::Here(under_way, _) | At::Installing(under_way, _)
-                if under_way.offer == envelope.offer =>
-            {
+            At::Installing(under_way, _) if under_way.offer == envelope.offer => {
                 under_way.push.clone_from(&envelope.push);
                 self.pushed.note(&envelope);
             }
@@ -217,18 +213,24 @@ impl Fetcher {
     fn take_up(&mut self, envelope: Envelope) {
         self.at = At::Idle;
         let digest = Digest::of(&envelope.offer.manifest);
-        match self.known(&envelope, digest) {
+        let known = self.known(&envelope, digest);
+        self.pushed.note(&envelope);
+        match known {
+            Ok(None) => self.begin(envelope),
             Ok(Some((serial, phase, why))) => {
-                self.pushed.note(&envelope);
-                return self.tell(serial, phase, why);
+                self.tell(serial, phase, why);
+                if !phase.is_over() {
+                    self.give(Order::Resume, Box::new(envelope));
+                }
             }
-            Ok(None) => {}
             Err(error) => {
                 tracing::error!(%error, "the record of editions cannot be used");
-                return self.waiting(envelope);
+                self.waiting(envelope);
             }
         }
-        self.pushed.note(&envelope);
+    }
+
+    fn begin(&mut self, envelope: Envelope) {
         match self.accept(&envelope) {
             Ok(parts) => {
                 self.at = At::Fetching(Box::new(envelope), Box::new(parts));
@@ -361,17 +363,21 @@ impl Fetcher {
             source: Box::new(Nothing),
             allow_downgrade: false,
         };
+        self.give(order, envelope);
+    }
+
+    fn give(&mut self, order: Order, envelope: Box<Envelope>) {
         // Its steps are told by whoever carries it out.
-        match self.updater.give(order, Box::new(|_| {})) {
-            Ok(receiver) => self.at = At::Installing(envelope, receiver),
+        self.at = match self.updater.give(order, Box::new(|_| {})) {
+            Ok(receiver) => At::Installing(envelope, receiver),
             Err(error) => {
                 tracing::warn!(%error, "a fetched edition waits");
-                self.at = match self.later() {
-                    Some(due) => At::Here(envelope, due),
+                match self.later() {
+                    Some(due) => At::Later(envelope, due),
                     None => At::Idle,
-                };
+                }
             }
-        }
+        };
     }
 
     fn installed(&mut self, result: Installed) {
@@ -396,7 +402,6 @@ impl Fetcher {
     fn tick(&mut self) {
         match std::mem::replace(&mut self.at, At::Idle) {
             At::Later(envelope, _) => self.take_up(*envelope),
-            At::Here(envelope, _) => self.hand_over(envelope),
             other => {
                 self.at = other;
                 self.ask();
