@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use almanac::field::{BoxState, BoxStatus, encode};
+use almanac::edition::Phase;
+use almanac::field::{BoxState, BoxStatus, EditionState, encode};
 use almanac::types::{
     Answer, Ask, AskLimits, Citation, Place, Reading, ReadingValue, Status, Timing, Tokens,
 };
@@ -202,6 +203,24 @@ fn every_state_keeps_to_the_schema() {
 }
 
 #[test]
+fn every_state_of_an_edition_keeps_to_the_schema() {
+    for phase in Phase::ALL {
+        for figure in [None, Some(7)] {
+            let state = EditionState {
+                box_name: "b1".into(),
+                serial: 12,
+                state: phase.to_string(),
+                reason: figure.map(|_| "why".into()),
+                answers: 11,
+                bytes: figure,
+                total: figure,
+            };
+            assert_eq!(check("edition-state", &as_json(&state)), [""; 0]);
+        }
+    }
+}
+
+#[test]
 fn asks_are_valid_to_the_schema_where_they_are_valid_to_the_box() {
     let full = Ask {
         id: Some("q17".into()),
@@ -317,7 +336,7 @@ fn the_examples_of_the_documentation_keep_to_their_schemas() {
         assert_eq!(check(name, &value), [""; 0]);
         seen.push(name.to_owned());
     }
-    assert_eq!(seen, ["ask", "answer", "status"]);
+    assert_eq!(seen, ["ask", "answer", "status", "edition-state"]);
 }
 
 #[test]

@@ -189,8 +189,8 @@ async fn states(watcher: &mut Client5, serial: u64) -> Vec<Value> {
 }
 
 fn names(states: &[Value]) -> Vec<&str> {
-    let name = |state: &'_ Value| -> &'_ str { state["state"].as_str().unwrap_or_default() };
-    states.iter().map(|state| name(state)).collect()
+    let names = states.iter().map(|state| state["state"].as_str());
+    names.map(Option::unwrap_or_default).collect()
 }
 
 /// Asks at `pace` while `path` is installed, until `after` outcomes came from the new edition.
@@ -220,15 +220,16 @@ async fn ask_over(
             let done = installing.take().expect("it is there").await;
             output = Some(done.expect("no panic"));
         }
-        let of_new = asker
-            .editions()
+        let editions = asker.editions();
+        let of_new = editions
             .iter()
             .rev()
-            .take_while(|one| Some(**one) != old);
+            .take_while(|one| Some(**one) != old)
+            .count();
         let given_up = output
             .as_ref()
             .is_some_and(|output| !output.status.success());
-        if output.is_some() && (given_up || of_new.count() >= after) {
+        if output.is_some() && (given_up || of_new >= after) {
             asker.finish().await;
             return output.expect("looked at above");
         }
@@ -284,6 +285,8 @@ async fn every_question_asked_while_an_adapter_only_edition_comes_in_is_answered
         "{answer}"
     );
     assert_eq!(names(&self::states(&mut watcher, 2).await), ["rolled-back"]);
+    let found = &farm.customer.json(&["search", "pump of the east well"])[0];
+    assert_eq!(found["results"][0]["document"], "note.md", "{found}");
     let swept = farm.customer.command(&["edition", "gc"]);
     assert!(swept.status.success(), "{}", said(&swept));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::ServiceError;
 use super::rooms::Rooms;
 use super::trial;
-use super::update::{Beside, fill};
+use super::update::{Beside, carry_back, fill};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::durable::FileError;
@@ -16,6 +16,7 @@ use crate::edition::{
     Accepted, Blobs, Driver, Edition, EditionError, Host, Moment, Offer, PublicKey, Record, Run,
     STARTS, Setting, Source, Swept, Told, Verdict, Workshop, build,
 };
+use crate::library::Library;
 
 /// This program with the arguments that give a child the same configuration.
 #[derive(Clone, Debug)]
@@ -146,8 +147,29 @@ impl<'a> Editions<'a> {
         why: &str,
         tell: &mut dyn FnMut(&Told),
     ) -> Result<u64, ServiceError> {
+        if let Err(error) = self.bring_documents_back() {
+            // Better an edition that answers than one more document.
+            tracing::warn!(%error, "documents that came in since the update may be lost: ingest them again");
+        }
         let state = self.config.state.clone();
         Ok(Driver::open(&state, self, tell)?.roll_back(why)?)
+    }
+
+    /// Takes over what the farm itself put into the current edition since it came.
+    fn bring_documents_back(&self) -> Result<(), ServiceError> {
+        let state = &self.config.state;
+        let previous = Record::read(state)?.previous;
+        let (Some(current), Some(previous)) = (Edition::current(state)?, previous) else {
+            return Ok(()); // The driver says so.
+        };
+        if current.manifest.serial == previous || !Library::is_in(&current.folder) {
+            return Ok(());
+        }
+        let (from, to) = (
+            self.rooms_of(&current),
+            self.rooms_of(&Edition::numbered(state, previous)?),
+        );
+        carry_back(&from, &to)
     }
 
     /// Removes what no edition needs; blocking.
@@ -175,11 +197,14 @@ impl<'a> Editions<'a> {
         if driver.starting()? < STARTS {
             return Ok(());
         }
+        drop(driver);
         let why = format!("{STARTS} starts did not end in an answered golden question");
-        match driver.roll_back(&why) {
+        match self.roll_back(&why, &mut log) {
             // An edition without one before it is tried for ever.
-            Err(EditionError::Impossible(_) | EditionError::Busy(_)) => Ok(()),
-            other => Ok(other.map(drop)?),
+            Err(ServiceError::Edition(EditionError::Impossible(_) | EditionError::Busy(_))) => {
+                Ok(())
+            }
+            other => other.map(drop),
         }
     }
 
@@ -235,13 +260,14 @@ impl<'a> Editions<'a> {
         }
     }
 
-    /// The rooms of `edition`: the open ones of the daemon, where it answers from it.
+    /// The rooms of `edition`: those that the daemon has open, where it answers from it or is about to.
     fn rooms_of(&self, edition: &Edition) -> Arc<Rooms> {
-        match &self.beside {
-            Some(beside) if beside.serving.serial() == edition.manifest.serial => {
-                Arc::clone(&beside.serving)
-            }
-            _ => Arc::new(Rooms::of(self.config, edition.clone())),
+        let beside = self.beside.as_deref();
+        let open = beside.into_iter().flat_map(Beside::open);
+        let mut open = open.filter(|rooms| rooms.serial() == edition.manifest.serial);
+        match open.next() {
+            Some(rooms) => Arc::clone(rooms),
+            None => Arc::new(Rooms::of(self.config, edition.clone())),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A trial: the golden questions of an edition, asked by a process of its own, so that whatever its models
 //! do (crash, hang, eat the memory) happens there.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -48,6 +48,7 @@ pub fn ask(
     serial: u64,
     tell: &mut dyn FnMut(&Asked) -> std::io::Result<()>,
 ) -> Result<(), ServiceError> {
+    be_the_first_to_go();
     let watched = Arc::new(AtomicBool::new(true));
     let flag = Arc::clone(&watched);
     // It ends with the process.
@@ -73,6 +74,16 @@ pub fn ask(
         tell(&asked).map_err(|error| ServiceError::Machine(format!("cannot tell: {error}")))?;
     }
     Ok(())
+}
+
+/// When memory runs out, the kernel ends the trial and not the daemon that answers beside it.
+fn be_the_first_to_go() {
+    let score = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/proc/self/oom_score_adj");
+    if let Err(error) = score.and_then(|mut score| score.write_all(b"1000")) {
+        tracing::debug!(%error, "the kernel cannot be told what to end first");
+    }
 }
 
 fn job(golden: &Golden, now: Instant) -> Job {

@@ -12,7 +12,7 @@ use super::super::reports::InstallReport;
 use super::super::rooms::Rooms;
 use super::{Beside, Done, Errand, News, OnStep, Order};
 use crate::config::Config;
-use crate::edition::{Edition, EditionError, Phase, Record, Run, Told};
+use crate::edition::{Edition, EditionError, Record, Told};
 
 /// Carries orders out, one at a time.
 pub struct Keeper {
@@ -86,64 +86,59 @@ impl Keeper {
         };
         let (serving, changes) = (Arc::clone(&self.serving), Arc::clone(&self.changes));
         let mut beside = Beside::new(serving, changes, self.runtime.clone());
+        let driven = self.drive(order, &mut beside, &mut tell);
+        // Whatever came after the link was renamed: what it names is current.
+        let followed = self.follow(&mut beside);
+        let done = driven?;
+        followed.map(|()| done)
+    }
+
+    fn drive(
+        &self,
+        order: Order,
+        beside: &mut Beside,
+        tell: &mut dyn FnMut(&Told),
+    ) -> Result<Done, ServiceError> {
+        if let Order::RollBack { .. } = order {
+            self.prepare_previous(beside)?;
+        }
+        let mut editions = Editions::beside(&self.config, &self.again, beside);
         match order {
             Order::Install {
                 offer,
                 mut source,
                 allow_downgrade,
             } => {
-                let mut editions = Editions::beside(&self.config, &self.again, &mut beside);
-                let taken = editions.take(offer, source.as_mut(), allow_downgrade, &mut tell)?;
-                let report = InstallReport::new(&taken.0, taken.1);
-                self.follow(Some(&report.run), &mut beside)?;
-                Ok(Done::Installed(report))
+                let taken = editions.take(offer, source.as_mut(), allow_downgrade, tell)?;
+                Ok(Done::Installed(InstallReport::new(&taken.0, taken.1)))
             }
-            Order::Resume => {
-                let mut editions = Editions::beside(&self.config, &self.again, &mut beside);
-                let run = editions.resume(&mut tell)?;
-                self.follow(run.as_ref(), &mut beside)?;
-                Ok(Done::Resumed)
-            }
-            Order::RollBack { why } => self.roll_back(&why, &mut beside, &mut tell),
-            Order::Sweep => {
-                let mut editions = Editions::beside(&self.config, &self.again, &mut beside);
-                Ok(Done::Swept(editions.sweep()?))
-            }
+            Order::Resume => editions.resume(tell).map(|_| Done::Resumed),
+            Order::RollBack { why } => editions.roll_back(&why, tell).map(Done::RolledBack),
+            Order::Sweep => editions.sweep().map(Done::Swept),
         }
     }
 
-    fn roll_back(
-        &mut self,
-        why: &str,
-        beside: &mut Beside,
-        tell: &mut dyn FnMut(&Told),
-    ) -> Result<Done, ServiceError> {
+    /// Loads the edition before while the one that answers is whole still: where it cannot be, nothing has
+    /// changed. Where there is none, the driver says so.
+    fn prepare_previous(&self, beside: &mut Beside) -> Result<(), ServiceError> {
         beside.hold_library();
-        // Loaded while the one that answers is whole still: where it cannot be, nothing has changed. Where
-        // there is none before, the driver says so.
         let previous = Record::read(&self.config.state)?.previous;
-        if let Some(previous) = previous.filter(|previous| *previous != self.serving.serial()) {
-            beside.bring_up(&Edition::numbered(&self.config.state, previous)?)?;
+        match previous.filter(|previous| *previous != self.serving.serial()) {
+            Some(previous) => beside.bring_up(&Edition::numbered(&self.config.state, previous)?),
+            None => Ok(()),
         }
-        let mut editions = Editions::beside(&self.config, &self.again, beside);
-        let serial = editions.roll_back(why, tell)?;
-        self.switch_to(serial, beside)?;
-        Ok(Done::RolledBack(serial))
     }
 
-    /// Switches to the edition of `run` where it became current.
-    fn follow(&mut self, run: Option<&Run>, beside: &mut Beside) -> Result<(), ServiceError> {
-        match run {
-            Some(run) if run.phase == Phase::Current => self.switch_to(run.serial, beside),
+    /// Switches to the edition that the link names, where that is not the one that answers.
+    fn follow(&mut self, beside: &mut Beside) -> Result<(), ServiceError> {
+        match Edition::current_serial(&self.config.state)? {
+            Some(current) if current != self.serving.serial() => self.switch_to(current, beside),
             _ => Ok(()),
         }
     }
 
     /// Has the loop switch to the edition `serial`, which is current; returns when it has.
     fn switch_to(&mut self, serial: u64, beside: &mut Beside) -> Result<(), ServiceError> {
-        if serial == self.serving.serial() {
-            return Ok(());
-        }
         let relief = match beside.take_relief(serial) {
             Some(relief) => relief,
             None => {

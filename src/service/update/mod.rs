@@ -30,7 +30,7 @@ use crate::edition::{EditionError, Offer, Source, Swept, Told};
 pub use calls::{progress, serve};
 pub use keeper::Keeper;
 pub use relief::{Beside, Relief};
-pub(super) use staging::fill;
+pub(super) use staging::{carry_back, fill};
 
 /// News that may wait for the loop; the keeper waits where there are more.
 pub const NEWS: usize = 64;

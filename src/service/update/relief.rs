@@ -88,6 +88,12 @@ impl Beside {
         Ok(())
     }
 
+    /// The rooms that are open: those that answer, and those that stand ready.
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Rooms>> {
+        let ready = self.relief.as_ref().map(|relief| &relief.rooms);
+        std::iter::once(&self.serving).chain(ready)
+    }
+
     /// The edition `serial`, where it stands ready; any other is dropped.
     pub fn take_relief(&mut self, serial: u64) -> Option<Relief> {
         self.relief

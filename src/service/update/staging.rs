@@ -41,9 +41,20 @@ pub fn fill(rooms: &Rooms, before: Option<&Rooms>) -> Result<(), ServiceError> {
     };
     take_corpus(edition, &library)?;
     match before {
-        Some((before, older)) => carry_documents(before.edition(), &older, &library),
+        Some((before, older)) => carry_documents((before.edition(), &older), (edition, &library)),
         None => Ok(()),
     }
+}
+
+/// Takes over to the rooms `to`, which are gone back to, what the farm itself put into those of `from` since.
+/// Blocking.
+///
+/// # Errors
+/// A library or the disk fails.
+pub fn carry_back(from: &Rooms, to: &Rooms) -> Result<(), ServiceError> {
+    let (newer, older) = (from.library()?, to.library()?);
+    older.learn(&newer);
+    carry_documents((from.edition(), &newer), (to.edition(), &older))
 }
 
 fn take_corpus(edition: &Edition, library: &Library) -> Result<(), ServiceError> {
@@ -63,16 +74,23 @@ fn take_corpus(edition: &Edition, library: &Library) -> Result<(), ServiceError>
     Ok(durable::replace(&edition.folder.join(CORPUS), &list)?)
 }
 
-/// Takes the farm's own documents over: those that did not come with the edition before. A document of
-/// the new edition with the same id goes before.
-fn carry_documents(before: &Edition, older: &Library, into: &Library) -> Result<(), ServiceError> {
-    let came = corpus_of(&before.folder)?;
+/// Takes the farm's own documents over: those that did not come with the edition `from`. A document that came
+/// with the other edition goes before one of the same id.
+fn carry_documents(
+    (from, library): (&Edition, &Library),
+    (to, into): (&Edition, &Library),
+) -> Result<(), ServiceError> {
+    let (came, comes) = (corpus_of(&from.folder)?, corpus_of(&to.folder)?);
     let mut group: Vec<Document> = Vec::new();
-    let own = older.documents().into_iter();
+    let own = library.documents().into_iter();
     for entry in own.filter(|entry| !came.contains(&entry.id)) {
-        if into.document(&entry.id).is_some() {
+        let there = into.document(&entry.id);
+        if there.is_some_and(|there| there.digest == entry.digest) {
+            continue;
+        }
+        if comes.contains(&entry.id) {
             tracing::warn!(document = entry.id, "the edition brings its own");
-        } else if let Some(document) = older.tree(&entry.id)? {
+        } else if let Some(document) = library.tree(&entry.id)? {
             group.push(document);
         }
         if group.len() == TOGETHER {
