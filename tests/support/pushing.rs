@@ -41,6 +41,10 @@ pub fn anew(operator: &Operator, serial: u64) -> String {
             let path = entry.expect("readable").path();
             let file = path.file_name().expect("a name").to_string_lossy();
             let bytes = std::fs::read(&path).expect("readable");
+            // What an import noted is no part of the model.
+            if file == "source.toml" {
+                continue;
+            }
             if file == "model.toml" {
                 list = String::from_utf8(bytes).expect("text");
             } else {
