@@ -258,6 +258,9 @@ pub fn difference(from: &Manifest, to: &Manifest) -> Difference {
     }
 }
 
+/// What an import notes for itself beside a model; no part of the model, and not of what its adapters name.
+const IMPORT_NOTE: &str = "source.toml";
+
 fn model(role: Role, folder: &Path, blobs: &Blobs) -> Result<Vec<FileEntry>, EditionError> {
     let list = folder.join(limits::MODEL_LIST);
     if !list.is_file() {
@@ -272,6 +275,7 @@ fn model(role: Role, folder: &Path, blobs: &Blobs) -> Result<Vec<FileEntry>, Edi
     let inside = Path::new("models").join(folder.file_name().unwrap_or_default());
     let files = walk(folder)?.into_iter();
     files
+        .filter(|path| !path.ends_with(IMPORT_NOTE))
         .map(|path| {
             let name = path.file_name().unwrap_or_default();
             store(role, &path, &inside.join(name), blobs)

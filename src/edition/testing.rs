@@ -50,6 +50,7 @@ impl Farm {
         };
         for (path, text) in [
             ("models/small/model.toml", "small"),
+            ("models/small/source.toml", "where it is from"),
             ("models/small/model.onnx", "graph"),
             ("models/small/tokenizer.json", "words"),
             ("models/mini/model.toml", "mini"),

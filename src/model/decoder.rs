@@ -52,7 +52,7 @@ impl Decoder {
         let shape = cache_shape(&session.lock());
         let (layers, heads, head_dim) = shape.ok_or_else(|| {
             ModelError::file(
-                &folder.join(GRAPH_FILE),
+                folder.join(GRAPH_FILE),
                 "the graph has no past_key_values.N.key inputs of a known size",
             )
         })?;

@@ -269,3 +269,33 @@ impl Carrier {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_wait_in_their_order_each_once_and_the_oldest_gives_way() {
+        let states = States::default();
+        let state = |serial: usize| EditionState {
+            box_name: "b1".into(),
+            serial: serial as u64,
+            state: "trial".into(),
+            reason: None,
+            answers: 0,
+            bytes: None,
+            total: None,
+        };
+        for serial in [1, 1, 2] {
+            states.put(state(serial));
+        }
+        assert_eq!(states.next(), Some(state(1)));
+        assert_eq!(states.next(), Some(state(2)));
+        assert_eq!(states.next(), None);
+        for serial in 0..=STATES {
+            states.put(state(serial));
+        }
+        assert_eq!(states.next(), Some(state(1)));
+        assert_eq!(std::iter::from_fn(|| states.next()).count(), STATES - 1);
+    }
+}

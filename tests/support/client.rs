@@ -120,7 +120,12 @@ impl Client5 {
 
     /// The next message.
     pub async fn next(&mut self) -> Message {
-        let waited = tokio::time::timeout(PATIENCE, self.messages.recv()).await;
+        self.next_within(PATIENCE).await
+    }
+
+    /// The next message, which may take longer than others do.
+    pub async fn next_within(&mut self, patience: Duration) -> Message {
+        let waited = tokio::time::timeout(patience, self.messages.recv()).await;
         waited
             .expect("a message in time")
             .expect("a running client")

@@ -180,3 +180,31 @@ impl Updater {
         let _ = self.news.send(News::Told(told)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn orders_are_taken_one_at_a_time_and_none_before_the_daemon_is_ready() {
+        let (news, _heard) = mpsc::channel(NEWS);
+        let (updater, mut errands) = Updater::new(news);
+        let give = || updater.give(Order::Sweep, Box::new(|_| {}));
+        assert!(give().is_err(), "not open yet");
+        updater.open();
+        let result = give().expect("free");
+        assert!(give().is_err(), "one at a time");
+        let errand = errands.recv().await.expect("an errand");
+        drop(errand.turn);
+        errand.done.send(Ok(Done::Resumed)).expect("awaited");
+        assert!(matches!(result.await, Ok(Ok(Done::Resumed))));
+        assert!(give().is_ok());
+    }
+
+    #[test]
+    fn contents_that_must_be_here_already_come_from_nowhere() {
+        let mut buffer = [0; 4];
+        let content = crate::types::Digest::of(b"x");
+        assert!(Nothing.read(&content, 0, &mut buffer).is_err());
+    }
+}
