@@ -285,6 +285,8 @@ mod tests {
             answers: 0,
             bytes: None,
             total: None,
+            resumed: None,
+            push: None,
         };
         for serial in [1, 1, 2] {
             states.put(state(serial));
