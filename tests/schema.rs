@@ -366,14 +366,17 @@ fn the_examples_of_the_documentation_keep_to_their_schemas() {
         assert_eq!(check(name, &value), [""; 0]);
         seen.push(name.to_owned());
     }
-    assert_eq!(seen, [
+    assert_eq!(
+        seen,
+        [
             "ask",
             "answer",
             "status",
             "edition-state",
             "edition-offer",
             "edition-want"
-        ]);
+        ]
+    );
 }
 
 #[test]

@@ -11,8 +11,8 @@ use super::post::Outgoing;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::field::{
-    BoxReport, EditionInbox, EditionState, Field, FieldError, FieldEvent, FieldHandle, FieldOptions, Publication,
-    Sensors,
+    BoxReport, EditionInbox, EditionState, Field, FieldError, FieldEvent, FieldHandle,
+    FieldOptions, Publication, Sensors,
 };
 use crate::journal::{Journal, Outcome};
 use crate::types::{AskKey, AskLimits, Reading};
