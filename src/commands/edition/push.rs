@@ -250,10 +250,8 @@ async fn found(events: &mut Receiver<OperatorEvent>, site: &str) -> anyhow::Resu
     if !gone.is_empty() {
         eprintln!("not connected, left out: {}", gone.join(", "));
     }
-    let names: Vec<String> = boxes
-        .iter()
-        .filter_map(|(name, is_there)| is_there.then(|| name.clone()))
-        .collect();
+    let there = boxes.iter().filter(|(_, is_there)| **is_there);
+    let names: Vec<String> = there.map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
         let text = format!("no box of the site {site:?} is connected to the broker");
         return Err(Fault::new(FaultCode::Missing, text)

@@ -218,7 +218,7 @@ impl Pusher {
         if let Some(sent) = self.outbox.pop_front() {
             return Ok(Some(sent));
         }
-        let Some(piece) = self.serving.next() else {
+        let Some(piece) = self.serving.next_piece() else {
             return Ok(None);
         };
         let data = self

@@ -66,7 +66,7 @@ fn serve(depot: &Depot, parts: &mut Parts, now: Instant, most: usize) -> usize {
         for want in parts.fetch().ask(now) {
             serving.want("b1", &want).expect("a right want");
         }
-        let Some(piece) = serving.next() else {
+        let Some(piece) = serving.next_piece() else {
             panic!("the box wants nothing and is not done: {parts:?}");
         };
         if sent == most {
@@ -86,6 +86,9 @@ fn assert_whole(state: &tempfile::TempDir, depot: &Depot) {
         blobs.verify(&file, length).expect("whole");
     }
 }
+
+/// A lie: its name, its bytes, and whether it was told apart.
+type Row = (&'static str, Vec<u8>, fn(&Lie) -> bool);
 
 fn state() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -139,7 +142,7 @@ fn a_chunk_that_lies_changes_nothing() {
     *flipped.last_mut().expect("data") ^= 1;
     let foreign = Digest::of(b"foreign");
     let piece = &data[PIECE..2 * PIECE];
-    let rows: Vec<(&str, Vec<u8>, fn(&Lie) -> bool)> = vec![
+    let rows: Vec<Row> = vec![
         ("replayed", first, |lie| matches!(lie, Lie::Replayed { .. })),
         ("unknown file", encoded(foreign, 0, piece), |lie| {
             matches!(lie, Lie::UnknownFile(_))
@@ -271,7 +274,7 @@ fn fetch_until_cut(state: &tempfile::TempDir, depot: &Depot, now: Instant) {
     for want in parts.fetch().ask(now) {
         serving.want("b1", &want).expect("a right want");
     }
-    while let Some(piece) = serving.next() {
+    while let Some(piece) = serving.next_piece() {
         let chunk = depot.chunk(&piece.file, piece.offset);
         if parts.receive(&chunk, now).is_err() {
             return;
@@ -427,7 +430,7 @@ fn whatever_is_lost_repeated_or_made_up_on_the_way_the_files_come_whole() {
                     serving.want("b1", &want).expect("a right want");
                 }
             }
-            if let Some(piece) = serving.next() {
+            if let Some(piece) = serving.next_piece() {
                 on_the_way.push(depot.chunk(&piece.file, piece.offset));
             } else if on_the_way.is_empty() {
                 now = parts.fetch().due().unwrap_or(now);

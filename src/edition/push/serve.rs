@@ -98,7 +98,7 @@ impl Serving {
     }
 
     /// The next piece, if any box wants one.
-    pub fn next(&mut self) -> Option<Piece> {
+    pub fn next_piece(&mut self) -> Option<Piece> {
         let (to, mut spans) = self.queues.pop_front()?;
         let span = spans.front_mut()?;
         let length = (span.end - span.next).min(PIECE as u64);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn sent(serving: &mut Serving) -> Vec<(String, u64, usize)> {
-        let next = || serving.next().map(|p| (p.to, p.offset, p.length));
+        let next = || serving.next_piece().map(|p| (p.to, p.offset, p.length));
         std::iter::from_fn(next).collect()
     }
 
