@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use almanac::edition::Phase;
+use almanac::edition::push::{Envelope, Want};
+use almanac::edition::{Offer, Phase};
 use almanac::field::{BoxState, BoxStatus, EditionState, encode};
 use almanac::types::{
-    Answer, Ask, AskLimits, Citation, Place, Reading, ReadingValue, Status, Timing, Tokens,
+    Answer, Ask, AskLimits, Citation, Digest, Place, Reading, ReadingValue, Status, Timing, Tokens,
 };
 use serde_json::{Map, Value, json};
 
@@ -214,9 +215,38 @@ fn every_state_of_an_edition_keeps_to_the_schema() {
                 answers: 11,
                 bytes: figure,
                 total: figure,
+                resumed: figure,
+                push: figure.map(|_| "5f0c3a9e71d2b846".into()),
             };
             assert_eq!(check("edition-state", &as_json(&state)), [""; 0]);
         }
+    }
+}
+
+#[test]
+fn offers_and_wants_keep_to_their_schemas() {
+    let offer = Offer {
+        manifest: b"format = 1".to_vec(),
+        signature: vec![7; 300],
+    };
+    for push in ["", "5f0c3a9e71d2b846"] {
+        let envelope = Envelope {
+            offer: offer.clone(),
+            push: push.into(),
+        };
+        let bytes = envelope.encode().expect("small");
+        let value: Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(check("edition-offer", &value), [""; 0]);
+        let want = Want {
+            serial: 12,
+            sha256: Digest::of(b"x"),
+            offset: 0,
+            length: 1,
+            credit: 1,
+            push: push.into(),
+        };
+        let value: Value = serde_json::from_slice(&want.encode()).expect("JSON");
+        assert_eq!(check("edition-want", &value), [""; 0]);
     }
 }
 
@@ -336,7 +366,17 @@ fn the_examples_of_the_documentation_keep_to_their_schemas() {
         assert_eq!(check(name, &value), [""; 0]);
         seen.push(name.to_owned());
     }
-    assert_eq!(seen, ["ask", "answer", "status", "edition-state"]);
+    assert_eq!(
+        seen,
+        [
+            "ask",
+            "answer",
+            "status",
+            "edition-state",
+            "edition-offer",
+            "edition-want"
+        ]
+    );
 }
 
 #[test]

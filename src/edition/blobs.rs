@@ -81,6 +81,28 @@ impl Blobs {
         Ok(true)
     }
 
+    /// `length` bytes of `content` from `offset` on. Blocking.
+    ///
+    /// # Errors
+    /// It cannot be read, or is shorter.
+    pub fn piece(
+        &self,
+        content: &Digest,
+        offset: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, EditionError> {
+        let mut bytes = vec![0; length];
+        let got = fill(&mut self.clone(), content, offset, &mut bytes)?;
+        if got < length {
+            return Err(EditionError::Impossible(format!(
+                "{}: it ends after {} bytes; it has changed since it was looked at",
+                self.path(content).display(),
+                offset + got as u64
+            )));
+        }
+        Ok(bytes)
+    }
+
     /// Brings `content` here, going on where an earlier fetch was cut; `on_bytes` hears of every chunk.
     /// Never asks for more than `length` bytes. Blocking; durable when it returns.
     ///
@@ -95,8 +117,8 @@ impl Blobs {
         on_bytes: &mut dyn FnMut(u64),
     ) -> Result<(), EditionError> {
         durable::create_folder(&self.folder)?;
-        let part = self.folder.join(format!("{content}.part"));
-        let mut have = self.resume_at(&part, length)?;
+        let part = self.part(content);
+        let mut have = resume_at(&part, length, CHUNK as u64)?;
         on_bytes(have);
         let mut buffer = vec![0; CHUNK];
         while have < length {
@@ -116,6 +138,49 @@ impl Blobs {
         if length == 0 {
             durable::append(&part, b"")?;
         }
+        self.complete(content, length)
+    }
+
+    /// Bytes of `content` that an earlier fetch left and that can be kept: whole pieces of `piece` bytes, of
+    /// which the last is not the last of the content; the rest is cut off. Blocking.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn held(&self, content: &Digest, length: u64, piece: u64) -> Result<u64, EditionError> {
+        resume_at(&self.part(content), length, piece)
+    }
+
+    /// Bytes of an unfinished `content` on disk, whole pieces or not.
+    pub(super) fn begun(&self, content: &Digest) -> u64 {
+        std::fs::symlink_metadata(self.part(content)).map_or(0, |found| found.len())
+    }
+
+    /// Adds `data`, the bytes of `content` from `offset` on, to what is here of it. Blocking; durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// There are not `offset` bytes of it here, or the disk failed.
+    pub fn extend(&self, content: &Digest, offset: u64, data: &[u8]) -> Result<(), EditionError> {
+        durable::create_folder(&self.folder)?;
+        let part = self.part(content);
+        let have = std::fs::symlink_metadata(&part).map_or(0, |found| found.len());
+        if have != offset {
+            return Err(EditionError::Impossible(format!(
+                "{}: {have} bytes are there, expected {offset}; something else changed it",
+                part.display()
+            )));
+        }
+        Ok(durable::append(&part, data)?)
+    }
+
+    /// Reads what is here of `content`, all its `length` bytes, and gives it its name. Blocking; durable when
+    /// it returns.
+    ///
+    /// # Errors
+    /// [`EditionError::Refused`] when it is something else: then nothing of it is here any more. Otherwise the
+    /// disk failed.
+    pub fn complete(&self, content: &Digest, length: u64) -> Result<(), EditionError> {
+        let part = self.part(content);
         if let Err(error) = verify_file(&part, content, length) {
             // Whatever it is, the next fetch begins anew.
             durable::remove_file(&part)?;
@@ -124,22 +189,8 @@ impl Blobs {
         Ok(durable::rename(&part, &self.path(content))?)
     }
 
-    /// Bytes of a part that can be kept: whole chunks, of which the last is not the last of the content.
-    fn resume_at(&self, part: &Path, length: u64) -> Result<u64, EditionError> {
-        let found = match std::fs::symlink_metadata(part) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-            other => other.map_err(EditionError::io("look at", part))?,
-        };
-        let whole = found.len() / CHUNK as u64 * CHUNK as u64;
-        if found.is_file() && found.len() == whole && whole < length {
-            return Ok(whole);
-        }
-        if found.is_file() && whole > 0 && whole < length {
-            durable::truncate(part, whole)?;
-            return Ok(whole);
-        }
-        durable::remove_file(part)?;
-        Ok(0)
+    fn part(&self, content: &Digest) -> PathBuf {
+        self.folder.join(format!("{content}.part"))
     }
 
     /// Removes every content that is not in `kept`, every part, and what cuts left. Blocking.
@@ -165,6 +216,24 @@ impl Blobs {
         }
         Ok(swept)
     }
+}
+
+/// Bytes of a part that can be kept: whole pieces, of which the last is not the last of the content.
+fn resume_at(part: &Path, length: u64, piece: u64) -> Result<u64, EditionError> {
+    let found = match std::fs::symlink_metadata(part) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        other => other.map_err(EditionError::io("look at", part))?,
+    };
+    let whole = found.len() / piece * piece;
+    if found.is_file() && found.len() == whole && whole < length {
+        return Ok(whole);
+    }
+    if found.is_file() && whole > 0 && whole < length {
+        durable::truncate(part, whole)?;
+        return Ok(whole);
+    }
+    durable::remove_file(part)?;
+    Ok(0)
 }
 
 /// What a sweep removed.

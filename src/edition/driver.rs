@@ -56,6 +56,8 @@ pub struct Told {
     pub why: String,
     /// Bytes fetched, and bytes in all, while fetching.
     pub bytes: Option<(u64, u64)>,
+    /// Of those bytes, the ones from before the last start, where that is known.
+    pub resumed: Option<u64>,
 }
 
 /// What offers are held against on this box.
@@ -78,6 +80,8 @@ pub struct Driver<'a> {
     offer: Offer,
     workshop: &'a mut dyn Workshop,
     tell: &'a mut dyn FnMut(&Told),
+    /// Contents come from elsewhere: it stops where they are needed.
+    waits: bool,
     _lock: File,
 }
 
@@ -105,6 +109,7 @@ impl<'a> Driver<'a> {
             offer: Offer::default(),
             workshop,
             tell,
+            waits: false,
             _lock: lock,
         })
     }
@@ -145,13 +150,7 @@ impl<'a> Driver<'a> {
         if same && self.run().is_some_and(|run| run.phase.is_over()) {
             return Ok(accepted); // It came to its end.
         }
-        let event = Event::Offered(Box::new(Offered {
-            serial: accepted.manifest.serial,
-            manifest: Some(accepted.digest),
-            over: Edition::current_serial(&self.state)?,
-            keys: accepted.manifest.keys.clone(),
-            time: accepted.time,
-        }));
+        let event = self.offered(&accepted)?;
         self.offer = offer;
         self.drive(event, Some(source))?;
         match self.run() {
@@ -159,6 +158,55 @@ impl<'a> Driver<'a> {
             _ => Err(EditionError::Busy(
                 "another edition is under way; `almanac edition status` tells which".into(),
             )),
+        }
+    }
+
+    /// Takes an offer in, but not its contents: it is examined and kept, and what comes back with it are the
+    /// contents that are missing here, with their lengths. Once they are in the folder of contents,
+    /// [`Driver::install`] or [`Driver::resume`] go on. May be called again for the same offer. Blocking:
+    /// what the current edition has of it is read.
+    ///
+    /// # Errors
+    /// [`EditionError::Refused`]: the offer was not accepted, or there is no room for it.
+    /// [`EditionError::Busy`]: another edition is past its fetching.
+    pub fn accept(
+        &mut self,
+        offer: Offer,
+        setting: &Setting,
+    ) -> Result<(Accepted, BTreeMap<Digest, u64>), EditionError> {
+        let waits = |run: &&Run| matches!(run.phase, Phase::Offered | Phase::Fetching);
+        if self
+            .run()
+            .is_some_and(|run| !run.phase.is_over() && !waits(&run))
+        {
+            return Err(EditionError::Busy(
+                "another edition is under way; `almanac edition status` tells which".into(),
+            ));
+        }
+        let accepted = self.examine(&offer, setting)?;
+        let event = self.offered(&accepted)?;
+        self.offer = offer;
+        self.waits = true;
+        let driven = self.drive(event, None);
+        self.waits = false;
+        driven?;
+        match self.run() {
+            Some(run) if run.phase == Phase::Fetching => Ok((accepted, self.missing()?)),
+            Some(run) => Err(EditionError::Refused(run.why.clone())),
+            None => Err(EditionError::Impossible("the offer left no trace".into())),
+        }
+    }
+
+    /// Rejects the edition that still waits for its contents; blocking.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn give_up(&mut self, why: &str) -> Result<(), EditionError> {
+        match self.run().map(|run| run.phase) {
+            Some(Phase::Offered | Phase::Fetching) => {
+                self.drive(Event::Failed(why.to_owned()), None)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -270,6 +318,16 @@ impl<'a> Driver<'a> {
         Ok(swept)
     }
 
+    fn offered(&self, accepted: &Accepted) -> Result<Event, EditionError> {
+        Ok(Event::Offered(Box::new(Offered {
+            serial: accepted.manifest.serial,
+            manifest: Some(accepted.digest),
+            over: Edition::current_serial(&self.state)?,
+            keys: accepted.manifest.keys.clone(),
+            time: accepted.time,
+        })))
+    }
+
     fn restart(&mut self, source: Option<&mut dyn Source>) -> Result<(), EditionError> {
         let event = Event::Restarted {
             current: Edition::current_serial(&self.state)?,
@@ -319,6 +377,7 @@ impl<'a> Driver<'a> {
                 phase: run.phase,
                 why: run.why.clone(),
                 bytes: None,
+                resumed: None,
             });
         }
         Ok(())
@@ -363,28 +422,19 @@ impl<'a> Driver<'a> {
     }
 
     fn fetch(&mut self, source: Option<&mut dyn Source>) -> Result<Option<Event>, EditionError> {
-        let blobs = Blobs::new(&self.state);
-        let contents = Manifest::read(&self.incoming())?.contents();
-        let mut missing = contents.clone();
-        missing.retain(|content, length| !blobs.has(content, *length));
-        self.adopt(&blobs, &mut missing)?;
+        let missing = self.missing()?;
+        if self.waits {
+            self.check_space(&missing)?;
+            return Ok(None);
+        }
         if missing.is_empty() {
             return Ok(Some(Event::Fetched));
         }
         let Some(source) = source else {
             return Ok(None);
         };
-        let needed: u64 = missing.values().sum();
-        let free = durable::free_bytes(&self.state)?;
-        if free < needed.saturating_add(SPARE_BYTES) {
-            return Err(EditionError::Refused(format!(
-                "it needs {} MiB and as a reserve {}, the disk has {} MiB free; \
-                 `almanac edition gc` may make room",
-                needed >> 20,
-                SPARE_BYTES >> 20,
-                free >> 20
-            )));
-        }
+        let needed = self.check_space(&missing)?;
+        let blobs = Blobs::new(&self.state);
         let (serial, phase) = (self.serial(), Phase::Fetching);
         let mut done = 0;
         for (content, length) in &missing {
@@ -395,10 +445,41 @@ impl<'a> Driver<'a> {
                     phase,
                     why: String::new(),
                     bytes: Some((done, needed)),
+                    resumed: None,
                 });
             })?;
         }
         Ok(Some(Event::Fetched))
+    }
+
+    /// Contents of the edition under way that are not here, after what the current edition has was taken.
+    fn missing(&self) -> Result<BTreeMap<Digest, u64>, EditionError> {
+        let blobs = Blobs::new(&self.state);
+        let mut missing = Manifest::read(&self.incoming())?.contents();
+        missing.retain(|content, length| !blobs.has(content, *length));
+        self.adopt(&blobs, &mut missing)?;
+        Ok(missing)
+    }
+
+    /// Bytes of `missing`, where there is room for what is not here in part.
+    fn check_space(&self, missing: &BTreeMap<Digest, u64>) -> Result<u64, EditionError> {
+        let blobs = Blobs::new(&self.state);
+        let left = missing.iter().map(|(content, length)| {
+            let begun = blobs.begun(content).min(*length);
+            length - begun
+        });
+        let needed: u64 = left.sum();
+        let free = durable::free_bytes(&self.state)?;
+        if needed > 0 && free < needed.saturating_add(SPARE_BYTES) {
+            return Err(EditionError::Refused(format!(
+                "it needs {} MiB and as a reserve {}, the disk has {} MiB free; \
+                 `almanac edition gc` may make room",
+                needed >> 20,
+                SPARE_BYTES >> 20,
+                free >> 20
+            )));
+        }
+        Ok(missing.values().sum())
     }
 
     /// Takes what the current edition has and the contents lack: the files of the box's own edition.

@@ -28,6 +28,7 @@ mod machine;
 mod machine_tests;
 mod manifest;
 mod offer;
+pub mod push;
 mod record;
 mod signature;
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub(super) struct Filters {
     pub asks: String,
     pub senses: String,
     pub own_status: String,
+    pub edition_offer: String,
+    pub edition_chunk: String,
 }
 
 /// What the connection tells.
@@ -148,6 +150,21 @@ impl Connection {
                 QoS::AtMostOnce,
                 RetainForwardRule::OnEverySubscribe,
                 false,
+            ),
+            // With every connection again: that is when a fetch goes on.
+            filter(
+                &self.filters.edition_offer,
+                QoS::AtLeastOnce,
+                RetainForwardRule::OnEverySubscribe,
+                false,
+            ),
+            // A lost piece is asked for again. With QoS 1 the broker would keep pieces for an absent box, and
+            // their acknowledgements would wait behind those of questions.
+            filter(
+                &self.filters.edition_chunk,
+                QoS::AtMostOnce,
+                RetainForwardRule::Never,
+                true,
             ),
         ];
         self.client.try_subscribe_many(filters).is_ok()
@@ -315,7 +332,7 @@ fn subscribed(codes: &[SubscribeReasonCode]) -> Result<(), String> {
             if let Some(code) = codes.iter().find(|code| !is_taken(code)) {
                 tracing::warn!(
                     ?code,
-                    "the broker refuses a subscription to readings or to the own status"
+                    "the broker refuses a subscription to readings, to the own status or to editions"
                 );
             }
             Ok(())

@@ -22,6 +22,14 @@ use crate::durable;
 /// this bound readings are dropped, and asks are left to the broker, which sends them again with the next connection.
 const BACKLOG: usize = 512;
 
+/// What comes of editions, for whoever fetches them.
+pub(super) struct EditionPost {
+    /// The last offer; what it overtook counts no more.
+    pub offer: watch::Sender<Option<Arc<[u8]>>>,
+    /// Full where nobody keeps up: what finds no room is asked for again.
+    pub chunks: mpsc::Sender<Vec<u8>>,
+}
+
 /// A caller's wish to publish.
 pub(super) struct PublishCommand {
     pub publication: Publication,
@@ -46,6 +54,7 @@ pub(super) struct Driver {
     pub number_file: PathBuf,
     pub inbox: Inbox,
     pub events: mpsc::Sender<FieldEvent>,
+    pub editions: EditionPost,
     pub link: (mpsc::Sender<Numbered>, mpsc::Receiver<Numbered>),
     pub state: Running,
 }
@@ -91,7 +100,11 @@ impl Driver {
         tokio::select! {
             // The driver holds a sender itself, so this never ends.
             Some((number, event)) = self.link.1.recv() => {
-                if number == current { state.hear(number, event) } else { Vec::new() }
+                if number == current {
+                    state.hear(number, event, &self.editions)
+                } else {
+                    Vec::new()
+                }
             }
             ack = inbox.acks.recv(), if !deserted => match ack {
                 Some(AckToken(Some((number, packet)))) => vec![Input::Ack(number, packet)],
@@ -220,7 +233,7 @@ impl Running {
         Input::Publish(self.published, Arc::new(command.publication))
     }
 
-    fn hear(&mut self, number: u64, event: LinkEvent) -> Vec<Input> {
+    fn hear(&mut self, number: u64, event: LinkEvent, editions: &EditionPost) -> Vec<Input> {
         vec![match event {
             LinkEvent::Connected {
                 session_present,
@@ -235,6 +248,16 @@ impl Running {
             LinkEvent::Sent(packet) => Input::Sent(packet),
             LinkEvent::Acknowledged(packet, answer) => Input::Acknowledged(packet, answer),
             LinkEvent::Lost { why, oversize } => Input::Lost { why, oversize },
+            LinkEvent::Packet(Incoming::EditionOffer(bytes), packet) => {
+                let offer = (!bytes.is_empty()).then(|| bytes.into());
+                editions.offer.send_replace(offer);
+                return done(number, packet);
+            }
+            LinkEvent::Packet(Incoming::EditionChunk(bytes), packet) => {
+                // No room: it is asked for again.
+                let _ = editions.chunks.try_send(bytes);
+                return done(number, packet);
+            }
             LinkEvent::Packet(incoming, packet) => return self.take_in(number, incoming, packet),
         }]
     }
@@ -262,6 +285,8 @@ impl Running {
             Incoming::Sense { device, .. } => tracing::debug!(device, "readings were passed over"),
             Incoming::OwnStatus(status) => inputs.push(Input::OwnStatus(status)),
             Incoming::Ignored(why) => tracing::info!(why, "a packet was passed over"),
+            // They go another way; see `hear`.
+            Incoming::EditionOffer(_) | Incoming::EditionChunk(_) => {}
         }
         inputs.extend(done);
         inputs
@@ -304,4 +329,10 @@ impl Running {
         }
         self.backlog.push_back(news);
     }
+}
+
+/// A packet that needs no more than its acknowledgement.
+fn done(number: u64, packet: Option<u16>) -> Vec<Input> {
+    let inputs = packet.map(|packet| [Input::Received(packet), Input::Ack(number, packet)]);
+    inputs.into_iter().flatten().collect()
 }

@@ -13,6 +13,8 @@ use crate::types::{Ask, AskId, AskKey, AskLimits, Digest, InvalidAsk, Question, 
 
 /// Largest ask, bytes: 2,000 characters and 64 readings are far below it, and its record must fit the journal.
 pub const MAX_ASK_BYTES: usize = 64 * 1024;
+/// Largest piece of an edition, bytes; what is longer is not even kept while it waits.
+const MAX_CHUNK_BYTES: usize = 256 * 1024;
 /// Longest correlation data taken, bytes.
 const MAX_CORRELATION: usize = 1_024;
 
@@ -49,6 +51,10 @@ pub enum Incoming {
     },
     /// The state of this box that the broker holds.
     OwnStatus(BoxStatus),
+    /// An edition is offered to this box; nothing, where the offer was taken back.
+    EditionOffer(Vec<u8>),
+    /// What may be a piece of an edition.
+    EditionChunk(Vec<u8>),
     /// Nothing for this box; the text says why, without the payload.
     Ignored(String),
 }
@@ -140,6 +146,12 @@ pub struct EditionState {
     /// Bytes to be fetched in all, while fetching.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
+    /// Of the fetched bytes, those from before the last start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<u64>,
+    /// Name of the push that the edition came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<String>,
 }
 
 /// Reads packets of one box.
@@ -161,6 +173,16 @@ impl Reader {
             Some(Topic::Ask(client)) => Incoming::Ask(Box::new(self.ask(packet, &client, now))),
             Some(Topic::Sense(device)) => self.sense(packet, &device, now),
             Some(Topic::OwnStatus) => own_status(packet),
+            Some(Topic::EditionOffer) => Incoming::EditionOffer(packet.payload.to_vec()),
+            Some(Topic::EditionChunk) if packet.payload.len() <= MAX_CHUNK_BYTES => {
+                Incoming::EditionChunk(packet.payload.to_vec())
+            }
+            Some(Topic::EditionChunk) => {
+                let bytes = packet.payload.len();
+                Incoming::Ignored(format!(
+                    "edition/chunk: {bytes} bytes, at most {MAX_CHUNK_BYTES} are read"
+                ))
+            }
             None => {
                 let topic = String::from_utf8_lossy(packet.topic);
                 let shown: String = topic.chars().take(80).collect();

@@ -7,6 +7,7 @@
 mod client;
 mod driver;
 mod messages;
+mod operator;
 mod publication;
 mod sensors;
 mod session;
@@ -14,7 +15,7 @@ mod topics;
 
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,12 +24,13 @@ use crate::clock::Clock;
 use crate::config::MqttConfig;
 use crate::types::{AskLimits, Reading};
 use client::{Broker, Filters};
-use driver::{Driver, Inbox, PublishCommand, Running};
+use driver::{Driver, EditionPost, Inbox, PublishCommand, Running};
 use session::Session;
 
 pub use messages::{
     Asked, BoxState, BoxStatus, EditionState, Incoming, IncomingAsk, MAX_ASK_BYTES, Packet, Reader,
 };
+pub use operator::{Operator, OperatorEvent, OperatorOptions, Sent};
 pub use publication::{NotDelivered, Publication, encode};
 pub use sensors::{MAX_READINGS, Sensors};
 pub use topics::{Name, Topic, Topics};
@@ -38,6 +40,8 @@ const EVENTS: usize = 16;
 const PUBLISHES: usize = 16;
 const ACKS: usize = 64;
 const LINK_EVENTS: usize = 64;
+/// Pieces of an edition that wait for whoever fetches it: twice what is ever asked for at a time.
+const CHUNKS: usize = 16;
 
 /// What the field tells the service.
 #[derive(Debug)]
@@ -117,6 +121,16 @@ pub enum FieldError {
     Stopped,
 }
 
+/// What comes of editions: nothing of it has been looked at.
+#[derive(Debug)]
+pub struct EditionInbox {
+    /// The last offer on `edition/offer/<box>`, told with every connection and every message again; nothing where
+    /// it was taken back.
+    pub offer: watch::Receiver<Option<Arc<[u8]>>>,
+    /// The messages on `edition/chunk/<box>`, at most 256 KiB each; some may be lost.
+    pub chunks: mpsc::Receiver<Vec<u8>>,
+}
+
 /// The connection to the broker.
 pub struct Field;
 
@@ -128,6 +142,7 @@ pub struct FieldHandle {
     status: watch::Sender<BoxStatus>,
     stop: watch::Sender<bool>,
     topics: Topics,
+    editions: Arc<Mutex<Option<EditionInbox>>>,
 }
 
 impl Field {
@@ -161,7 +176,7 @@ impl Field {
             limits: options.limits,
             max_payload: config.max_payload_bytes as usize,
         };
-        let (handle, inbox) = ends(status.clone(), topics);
+        let (handle, inbox, editions) = ends(status.clone(), topics);
         let (events, told) = mpsc::channel(EVENTS);
         let driver = Driver {
             session: Session::new(
@@ -177,6 +192,7 @@ impl Field {
             number_file,
             inbox,
             events,
+            editions,
             link: mpsc::channel(LINK_EVENTS),
             state: Running::default(),
         };
@@ -227,6 +243,12 @@ impl FieldHandle {
         });
     }
 
+    /// What comes of editions; to one caller only.
+    pub fn take_editions(&self) -> Option<EditionInbox> {
+        let mut editions = self.editions.lock().unwrap_or_else(PoisonError::into_inner);
+        editions.take()
+    }
+
     /// The topics of this box.
     pub fn topics(&self) -> &Topics {
         &self.topics
@@ -239,17 +261,23 @@ impl FieldHandle {
     }
 }
 
-fn ends(status: BoxStatus, topics: Topics) -> (FieldHandle, Inbox) {
+fn ends(status: BoxStatus, topics: Topics) -> (FieldHandle, Inbox, EditionPost) {
     let (publish, publish_inbox) = mpsc::channel(PUBLISHES);
     let (acks, acks_inbox) = mpsc::channel(ACKS);
     let (status, status_inbox) = watch::channel(status);
     let (stop, stop_inbox) = watch::channel(false);
+    let (offer, offer_inbox) = watch::channel(None);
+    let (chunks, chunks_inbox) = mpsc::channel(CHUNKS);
     let handle = FieldHandle {
         publish,
         acks,
         status,
         stop,
         topics,
+        editions: Arc::new(Mutex::new(Some(EditionInbox {
+            offer: offer_inbox,
+            chunks: chunks_inbox,
+        }))),
     };
     let inbox = Inbox {
         publish: publish_inbox,
@@ -257,7 +285,7 @@ fn ends(status: BoxStatus, topics: Topics) -> (FieldHandle, Inbox) {
         status: status_inbox,
         stop: stop_inbox,
     };
-    (handle, inbox)
+    (handle, inbox, EditionPost { offer, chunks })
 }
 
 fn broker(config: &MqttConfig, topics: &Topics) -> Broker {
@@ -273,6 +301,8 @@ fn broker(config: &MqttConfig, topics: &Topics) -> Broker {
             asks: topics.ask_filter(config.share_group.as_deref()),
             senses: topics.sense_filter(),
             own_status: topics.status(),
+            edition_offer: topics.edition_offer(),
+            edition_chunk: topics.edition_chunk(),
         },
         status_topic: topics.status(),
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::messages::{BoxState, BoxStatus};
 use super::publication::NotDelivered;
-use backoff::BackOff;
+pub(super) use backoff::BackOff;
 use delivery::Held;
 pub(super) use events::{Acknowledgement, Action, Input};
 use intake::Intake;

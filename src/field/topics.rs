@@ -1,7 +1,7 @@
 //! The topics of one site, typed: what arrives is recognised here, and nothing is published outside the prefix.
 
 /// First level of every topic.
-const PREFIX: &str = "almanac";
+pub(super) const PREFIX: &str = "almanac";
 /// Longest response topic taken, bytes.
 const MAX_TOPIC: usize = 256;
 
@@ -37,6 +37,10 @@ pub enum Topic {
     Sense(Name),
     /// `status/<box>` of this box.
     OwnStatus,
+    /// `edition/offer/<box>` of this box.
+    EditionOffer,
+    /// `edition/chunk/<box>` of this box.
+    EditionChunk,
 }
 
 /// The topics of one box at one site.
@@ -71,9 +75,28 @@ impl Topics {
         format!("{PREFIX}/{}/status/{}", self.site, self.box_name)
     }
 
-    /// Where this box says how editions fare on it.
+    /// Where this box is offered editions.
+    pub fn edition_offer(&self) -> String {
+        self.edition("offer")
+    }
+
+    /// Where the contents of an edition come to this box.
+    pub fn edition_chunk(&self) -> String {
+        self.edition("chunk")
+    }
+
+    /// Where this box says what it wants of an edition.
+    pub fn edition_want(&self) -> String {
+        self.edition("want")
+    }
+
+    /// Where this box says how far an edition is.
     pub fn edition_state(&self) -> String {
-        format!("{PREFIX}/{}/edition/state/{}", self.site, self.box_name)
+        self.edition("state")
+    }
+
+    fn edition(&self, what: &str) -> String {
+        format!("{PREFIX}/{}/edition/{what}/{}", self.site, self.box_name)
     }
 
     /// Where answers to `client` go, unless it names a topic below.
@@ -98,6 +121,13 @@ impl Topics {
             .strip_prefix(self.site.as_str())?
             .strip_prefix('/')?;
         let (verb, name) = below.split_once('/')?;
+        if verb == "edition" {
+            return match name.split_once('/')? {
+                ("offer", name) if name == self.box_name.as_str() => Some(Topic::EditionOffer),
+                ("chunk", name) if name == self.box_name.as_str() => Some(Topic::EditionChunk),
+                _ => None,
+            };
+        }
         let name = Name::new(name)?;
         match verb {
             "ask" => Some(Topic::Ask(name)),
@@ -143,7 +173,14 @@ mod tests {
         assert_eq!(read("almanac/farm/ask/c1"), Some(Topic::Ask(name("c1"))));
         assert_eq!(read("almanac/farm/sense/p"), Some(Topic::Sense(name("p"))));
         assert_eq!(read("almanac/farm/status/b1"), Some(Topic::OwnStatus));
+        let (offer, chunk) = (topics().edition_offer(), topics().edition_chunk());
+        assert_eq!(read(&offer), Some(Topic::EditionOffer));
+        assert_eq!(read(&chunk), Some(Topic::EditionChunk));
         for foreign in [
+            "almanac/farm/edition/offer/b2",
+            "almanac/farm/edition/chunk/b1/x",
+            "almanac/farm/edition/state/b1",
+            "almanac/farm/edition/b1",
             "almanac/farm/status/b2",
             "almanac/farmer/ask/c1",
             "almanac/farm/ask/c1/x",

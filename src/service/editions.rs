@@ -314,7 +314,7 @@ pub fn host() -> Host {
 }
 
 /// The wall clock, where it can be believed.
-fn now() -> Option<Moment> {
+pub(super) fn now() -> Option<Moment> {
     let clock = SystemClock;
     clock.is_trusted().then(|| Moment(clock.now()))
 }

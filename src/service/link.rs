@@ -11,8 +11,8 @@ use super::post::Outgoing;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::field::{
-    BoxReport, EditionState, Field, FieldError, FieldEvent, FieldHandle, FieldOptions, Publication,
-    Sensors,
+    BoxReport, EditionInbox, EditionState, Field, FieldError, FieldEvent, FieldHandle,
+    FieldOptions, Publication, Sensors,
 };
 use crate::journal::{Journal, Outcome};
 use crate::types::{AskKey, AskLimits, Reading};
@@ -108,6 +108,12 @@ impl Link {
         if let Some(handle) = &self.handle {
             handle.set_status(report);
         }
+    }
+
+    /// What comes of editions, and the connection to answer it by; to one caller, where there is a broker.
+    pub fn editions(&self) -> Option<(FieldHandle, EditionInbox)> {
+        let handle = self.handle.as_ref()?;
+        Some((handle.clone(), handle.take_editions()?))
     }
 
     /// Publishes how an edition fares: every step while the broker takes them, else the newest [`STATES`].
@@ -279,6 +285,8 @@ mod tests {
             answers: 0,
             bytes: None,
             total: None,
+            resumed: None,
+            push: None,
         };
         for serial in [1, 1, 2] {
             states.put(state(serial));

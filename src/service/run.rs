@@ -15,6 +15,7 @@ use super::health::Part;
 use super::intake::{Intake, Note};
 use super::link::Link;
 use super::post::Post;
+use super::pushed::Pushed;
 use super::rooms::Rooms;
 use super::shutdown::Signals;
 use super::systemd::{Systemd, Watchdog, watchdog_interval};
@@ -116,6 +117,8 @@ struct Daemon {
     updater: Updater,
     news: mpsc::Receiver<News>,
     last_told: LastTold,
+    pushed: Pushed,
+    fetches_as: (Config, Again),
     said: String,
     serial: u64,
 }
@@ -197,6 +200,8 @@ impl Daemon {
             updater,
             news,
             last_told: LastTold::of(config),
+            pushed: Pushed::new(&config.state),
+            fetches_as: (config.clone(), again.clone()),
             said: String::new(),
             serial,
         })
@@ -234,6 +239,7 @@ impl Daemon {
                 );
                 on_ready();
                 self.open_updater();
+                self.start_fetching()?;
                 self.systemd.ready("ready");
                 Ok(())
             }

@@ -32,11 +32,16 @@ pub struct TestBox {
 impl TestBox {
     /// A box with models and an empty library; `config` is added to its configuration file.
     pub fn new(config: &str) -> Self {
+        TestBox::named("b1", config)
+    }
+
+    /// As [`TestBox::new`], where there is more than one.
+    pub fn named(name: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         lay_out(&models::folder(), &state);
         let text = format!(
-            "[box]\nname = \"b1\"\nplace = {{ country = \"US\", region = \"Iowa\" }}\n\
+            "[box]\nname = {name:?}\nplace = {{ country = \"US\", region = \"Iowa\" }}\n\
              [paths]\nstate = \"state\"\nrun = \"run\"\n{config}\n"
         );
         std::fs::write(folder.path().join("almanac.toml"), text).expect("writable");
@@ -177,6 +182,11 @@ impl TestBox {
         let line = status.lines().find(|line| line.starts_with("RssAnon:"));
         let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
         kib.expect("a figure in kB") / 1024
+    }
+
+    /// The daemon's process, while it runs.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("a running daemon").id()
     }
 
     /// Everything that the daemon logged.

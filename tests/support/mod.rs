@@ -6,6 +6,7 @@ pub mod client;
 pub mod daemon;
 pub mod models;
 pub mod operator;
+pub mod pushing;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

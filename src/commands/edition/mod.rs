@@ -1,7 +1,10 @@
-//! `almanac edition`: made and signed on the operator's machine, installed and rolled back on a box.
+//! `almanac edition`: made, signed and pushed on the operator's machine, installed and rolled back on a box.
 
+mod board;
 mod offline;
 mod on_box;
+mod push;
+mod pusher;
 
 use std::path::PathBuf;
 
@@ -85,6 +88,8 @@ enum What {
         #[arg(long, value_name = "FILE")]
         key: Vec<PathBuf>,
     },
+    /// Offer an edition to boxes over MQTT, and serve its contents until each box has come to an end
+    Push(Box<push::Args>),
     /// Tell what a box on one edition fetches for another
     Diff {
         /// Folder of the edition that the box is on
@@ -116,6 +121,7 @@ pub fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         } => offline::sign(&folder, &key, comment, no_password),
         What::Inspect { folder } => offline::inspect(context, &folder),
         What::Verify { folder, key } => offline::verify(context, &folder, &key),
+        What::Push(args) => push::run(context, &args),
         What::Diff { from, to } => offline::diff(context, &from, &to),
     }
 }

@@ -7,7 +7,7 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 
 /// Waits that double up to a ceiling, less a random part.
 #[derive(Debug)]
-pub(super) struct BackOff {
+pub(in crate::field) struct BackOff {
     tries: u32,
     random: u64,
 }

@@ -13,6 +13,7 @@ use crate::control::{EditionOp, Fault, FaultCode, Reply};
 use crate::edition::{Record, Told};
 use crate::field::EditionState;
 use crate::service::error::ServiceError;
+use crate::service::fetching::Fetcher;
 use crate::service::update::{self, News, Order, Relief, handover};
 use crate::service::worker::Worker;
 
@@ -41,6 +42,7 @@ impl LastTold {
             phase: run.phase,
             why: run.why,
             bytes: None,
+            resumed: None,
         });
         LastTold {
             told,
@@ -51,7 +53,8 @@ impl LastTold {
 
     /// Notes `told`; whether it is to be published.
     fn note(&mut self, told: Told, now: Instant) -> bool {
-        let is_paced = told.bytes.is_some_and(|(done, total)| done < total)
+        let is_paced = told.why.is_empty()
+            && told.bytes.is_some_and(|(done, total)| done < total)
             && self.at.is_some_and(|at| now.duration_since(at) < PACE);
         self.told = Some(told);
         if !is_paced {
@@ -91,6 +94,8 @@ impl Daemon {
             answers: self.serial,
             bytes: told.bytes.map(|(done, _)| done),
             total: told.bytes.map(|(_, total)| total),
+            resumed: told.resumed,
+            push: self.pushed.name_of(told.serial),
         });
     }
 
@@ -150,6 +155,16 @@ impl Daemon {
         }
     }
 
+    /// Fetches from now on what is offered over MQTT.
+    pub(super) fn start_fetching(&mut self) -> Result<(), ServiceError> {
+        let Some(editions) = self.link.editions() else {
+            return Ok(()); // No broker, or it is fetching already.
+        };
+        let (updater, pushed) = (self.updater.clone(), self.pushed.clone());
+        Fetcher::start(&self.fetches_as, editions, updater, pushed)
+            .map_err(machine("start a thread"))
+    }
+
     /// Has editions changed; the reply comes when that is done.
     pub(super) fn on_edition(&self, what: EditionOp, replies: mpsc::Sender<Reply>) {
         let updater = self.updater.clone();
@@ -179,6 +194,7 @@ mod tests {
             phase,
             why: String::new(),
             bytes,
+            resumed: None,
         }
     }
 

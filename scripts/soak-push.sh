@@ -1,0 +1,17 @@
+#!/bin/bash
+# The long form of pushes: three boxes, three editions, a broker restart and a killed box each.
+set -euo pipefail
+steps=3
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+cd "$root"
+
+step "System packages"
+scripts/setup.sh
+
+step "Models for the tests"
+scripts/test-models.sh
+
+step "Pushes to three boxes"
+cargo test --test push -- --ignored --nocapture 2>&1 |
+    grep -E '^test |^full|^adapter|^corpus|^edition|panicked|MiB'
