@@ -42,7 +42,7 @@ pub fn speed(
 /// Largest difference between the logits of `length` arbitrary tokens read at once and read in steps of 2 to 9; blocking.
 ///
 /// Zero on a processor whose kernels keep each row apart, which guesses and kept prefixes rely on
-/// (see [`Decoder::step`](super::decoder::Decoder::step)).
+/// (`Decoder::step` says why).
 ///
 /// # Errors
 /// The runtime failed, or the tokens do not fit the context.

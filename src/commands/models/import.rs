@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Setting;
 use crate::durable::{self, FileError};
 use crate::model::folder::Manifest;
-use crate::model::import::{Precision, import_decoder, import_embedder};
+use crate::model::import::{GRAPHS, Precision, import_decoder, import_embedder};
 use crate::model::recipe::{Kind, Recipe};
 use crate::service;
 use crate::types::Digest;
@@ -37,7 +37,7 @@ const NOTE: &str = "source.toml";
 struct Note {
     /// Digest of the package.
     package_sha256: Digest,
-    /// Version of the program that imported it.
+    /// Versions of the program that imported it and of its graphs.
     importer: String,
 }
 
@@ -172,7 +172,7 @@ fn fetched(setting: &Setting, recipe: &Recipe) -> anyhow::Result<Source> {
             path,
             note: Some(Note {
                 package_sha256: contents.sha256,
-                importer: env!("CARGO_PKG_VERSION").to_owned(),
+                importer: format!("{} graphs {}", env!("CARGO_PKG_VERSION"), GRAPHS),
             }),
         }),
         None if package.is_some() => bail!(

@@ -34,6 +34,9 @@ use crate::durable::{self, FileError};
 /// Layers done, of how many.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
+/// Version of the graphs that are written: a model that was imported with another is worth importing anew.
+pub const GRAPHS: u32 = 2;
+
 /// Imports a decoder of the Llama family from a GGUF file or a `transformers` folder into `out`.
 ///
 /// Blocking; takes seconds to minutes. `out` is complete when its `model.toml` is there, which is
