@@ -20,7 +20,7 @@ use support::operator::{Operator, QUESTION};
 const QUESTIONS: [&str; 4] = [
     QUESTION,
     "When should I plant maize?",
-    "How far apart do I plant hazelnut trees?",
+    "How far apart do I plant Barcelona hazelnuts?",
     "At what grain moisture should maize be harvested?",
 ];
 

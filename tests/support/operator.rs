@@ -20,7 +20,7 @@ question = "How deep should I sow maize seed?"
 place = { country = "US", region = "Iowa" }
 document = "us-iowa/maize-planting.md"
 [[golden]]
-question = "How far apart do I plant hazelnut trees?"
+question = "How far apart do I plant Barcelona hazelnuts?"
 refuse = true
 "#;
 

@@ -10,7 +10,7 @@ use super::calls::last_line;
 use super::{Daemon, machine};
 use crate::config::Config;
 use crate::control::{EditionOp, Fault, FaultCode, Reply};
-use crate::edition::{Record, Told};
+use crate::edition::{Phase, Record, Told};
 use crate::field::EditionState;
 use crate::service::error::ServiceError;
 use crate::service::fetching::Fetcher;
@@ -68,7 +68,9 @@ impl Daemon {
     pub(super) fn on_news(&mut self, news: News) -> Result<(), ServiceError> {
         match news {
             News::Told(told) => {
-                if self.last_told.note(told, Instant::now()) {
+                // Whoever hears that it is current will ask it: that is told with the switch.
+                let is_early = told.phase == Phase::Current && told.serial != self.serial;
+                if self.last_told.note(told, Instant::now()) && !is_early {
                     self.tell_edition();
                 }
                 Ok(())
@@ -186,7 +188,6 @@ pub(super) fn library_stands_still() -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edition::Phase;
 
     fn told(phase: Phase, bytes: Option<(u64, u64)>) -> Told {
         Told {
