@@ -53,3 +53,12 @@ import_models() {
     "$target/release/almanac" --state "$1" models --cache "$cache" fetch
     "$target/release/almanac" --state "$1" models --cache "$cache" import
 }
+
+# What the long tests need, in two steps: system packages and the models for the tests.
+long_test_parts() {
+    step "System packages"
+    "$root/scripts/setup.sh"
+
+    step "Models for the tests"
+    "$root/scripts/test-models.sh"
+}

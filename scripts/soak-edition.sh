@@ -6,11 +6,7 @@ steps=3
 . "$(dirname -- "$0")/lib.sh"
 cd "$root"
 
-step "System packages"
-scripts/setup.sh
-
-step "Models for the tests"
-scripts/test-models.sh
+long_test_parts
 
 step "An adapter for a running box, ${ALMANAC_EDITION_QUESTIONS:=200} questions"
 export ALMANAC_EDITION_QUESTIONS

@@ -1,13 +1,12 @@
 #!/bin/bash
 # An ingest killed at random moments again and again: nothing lost, no half document, a rerun finishes.
 set -euo pipefail
-steps=2
+steps=3
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 cd "$root"
 
-step "Models for the tests"
-scripts/test-models.sh
+long_test_parts
 
 step "Ingests, ${ALMANAC_INGEST_KILLS:=50} kills"
 export ALMANAC_INGEST_KILLS

@@ -6,11 +6,7 @@ steps=3
 . "$(dirname -- "$0")/lib.sh"
 cd "$root"
 
-step "System packages"
-scripts/setup.sh
-
-step "Models for the tests"
-scripts/test-models.sh
+long_test_parts
 
 step "Promises, ${ALMANAC_KILLS:=20} kills"
 export ALMANAC_KILLS

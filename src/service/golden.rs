@@ -1,10 +1,32 @@
 //! Golden questions: how a fresh library gets some, and whether an answer to one is right. Pure.
 
+use std::time::{Duration, Instant};
+
+use super::worker::Job;
 use crate::edition::Golden;
-use crate::types::{Answer, Place, Status};
+use crate::types::{Answer, Place, Question, Status};
+
+/// Longest that golden questions may take: the slowest board, its files still on a cold disk.
+pub const LONGEST: Duration = Duration::from_secs(600);
 
 /// Golden questions of edition 0; a start asks them in turn until one is right.
 const MOST: usize = 8;
+
+/// `golden` as work for an answering thread.
+pub fn job(golden: &Golden, ticket: u64, now: Instant) -> Job {
+    Job {
+        ticket,
+        question: Question {
+            text: golden.question.clone(),
+            place: golden.place.clone(),
+            crop: golden.crop.clone(),
+            ..Question::default()
+        },
+        readings: Vec::new(),
+        deadline: now + LONGEST,
+        arrived: now,
+    }
+}
 
 /// A document, as far as a question can be made from it.
 #[derive(Clone, Debug, PartialEq)]

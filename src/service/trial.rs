@@ -15,13 +15,9 @@ use super::editions::Again;
 use super::error::ServiceError;
 use super::golden;
 use super::rooms::Rooms;
-use super::worker::Job;
 use crate::config::Config;
-use crate::edition::{Edition, Golden, Manifest, Verdict};
-use crate::types::Question;
+use crate::edition::{Edition, Manifest, Verdict};
 
-/// Longest trial of an edition that names no time.
-const LONGEST: Duration = Duration::from_secs(600);
 /// How often time and memory are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// Most that is read of what a trial says.
@@ -60,7 +56,7 @@ pub fn ask(
     let mut answering = rooms.answering()?;
     for golden in rooms.golden() {
         let began = Instant::now();
-        let answer = answering.answer(&job(&golden, began), &mut |_| match watched
+        let answer = answering.answer(&golden::job(&golden, 0, began), &mut |_| match watched
             .load(Ordering::Relaxed)
         {
             true => ControlFlow::Continue(()),
@@ -83,22 +79,6 @@ fn be_the_first_to_go() {
         .open("/proc/self/oom_score_adj");
     if let Err(error) = score.and_then(|mut score| score.write_all(b"1000")) {
         tracing::debug!(%error, "the kernel cannot be told what to end first");
-    }
-}
-
-fn job(golden: &Golden, now: Instant) -> Job {
-    Job {
-        ticket: 0,
-        question: Question {
-            text: golden.question.clone(),
-            place: golden.place.clone(),
-            crop: golden.crop.clone(),
-            ..Question::default()
-        },
-        readings: Vec::new(),
-        // The watcher ends what takes too long.
-        deadline: now + LONGEST,
-        arrived: now,
     }
 }
 
@@ -157,7 +137,7 @@ impl<'a> Watch<'a> {
 
     fn follow(&mut self) -> Verdict {
         let budgets = self.manifest.budgets;
-        let longest = budgets.trial_s.map_or(LONGEST, Duration::from_secs);
+        let longest = budgets.trial_s.map_or(golden::LONGEST, Duration::from_secs);
         loop {
             let line = self.lines.recv_timeout(LOOK);
             if let Ok(line) = &line

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
+use super::golden;
 use super::health::{Health, Part};
 use super::intake::{Admitted, Intake, Note};
 use super::queue::{Popped, Queue};
@@ -292,7 +293,7 @@ impl Desk {
         }
         match &self.stage {
             Stage::Starting(golden, _) => {
-                let job = golden_job(golden.first()?, now);
+                let job = golden::job(golden.first()?, GOLDEN, now);
                 self.working = Some(GOLDEN);
                 Some(job)
             }
@@ -405,21 +406,5 @@ impl Desk {
         let given = accepted.expires_at.saturating_sub(accepted.received_at);
         let left = accepted.expires_at.saturating_sub(self.clock.now());
         Duration::from_secs(u64::try_from(left.min(given)).unwrap_or(0))
-    }
-}
-
-fn golden_job(golden: &Golden, now: Instant) -> Job {
-    Job {
-        ticket: GOLDEN,
-        question: Question {
-            text: golden.question.clone(),
-            place: golden.place.clone(),
-            crop: golden.crop.clone(),
-            ..Question::default()
-        },
-        readings: Vec::new(),
-        // Ten minutes: the slowest board, its files still on a cold disk.
-        deadline: now + Duration::from_secs(600),
-        arrived: now,
     }
 }

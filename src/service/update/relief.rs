@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
@@ -10,13 +10,8 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use super::super::error::ServiceError;
 use super::super::golden;
 use super::super::rooms::Rooms;
-use super::super::worker::{Answering, Job, Make};
+use super::super::worker::{Answering, Make};
 use crate::edition::Edition;
-use crate::types::Question;
-
-/// Longest that the golden questions of a loaded edition may take together: its trial was passed, so that this
-/// is a bound for what hangs, not a budget.
-const LONGEST: Duration = Duration::from_secs(600);
 
 /// An edition that is loaded and has answered a golden question.
 pub struct Relief {
@@ -105,20 +100,9 @@ impl Beside {
 /// As a daemon does before it is ready.
 fn ask_golden(rooms: &Rooms, answering: &mut dyn Answering) -> Result<(), ServiceError> {
     let mut failures = Vec::new();
-    let end = Instant::now() + LONGEST;
+    let end = Instant::now() + golden::LONGEST;
     for golden in rooms.golden() {
-        let job = Job {
-            ticket: 0,
-            question: Question {
-                text: golden.question.clone(),
-                place: golden.place.clone(),
-                crop: golden.crop.clone(),
-                ..Question::default()
-            },
-            readings: Vec::new(),
-            deadline: end,
-            arrived: Instant::now(),
-        };
+        let job = golden::job(&golden, 0, Instant::now());
         let answer = answering.answer(&job, &mut |_| match Instant::now() < end {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
