@@ -249,7 +249,7 @@ async fn three_boxes_end_on_each_of_three_editions_whatever_happens_meanwhile() 
     let mut broker = Broker::start();
     let operator = Operator::new();
     let full = anew(&operator, 1);
-    let adapter = adapter(&operator, &full, 10 << 20);
+    let adapter = adapter(&operator);
     let adapted = operator.edition(
         2,
         &format!("base = \"out/editions/1\"\nadapters = [{adapter:?}]"),

@@ -108,12 +108,16 @@ impl Operator {
     /// Writes `name.safetensors`, an adapter of all layers and rank 8 (7 MB) whose weights are waves of the
     /// height `height`: at 0 it changes nothing, at 1 it makes noise of every answer.
     pub fn adapter(&self, name: &str, height: f32) {
+        self.adapter_on(&models::folder().join("models").join(DECODER), name, height);
+    }
+
+    /// As [`Operator::adapter`], for the language model in the folder `base`.
+    pub fn adapter_on(&self, base: &Path, name: &str, height: f32) {
         let peft = tempfile::tempdir().expect("a temporary folder");
         write_peft(peft.path(), height);
-        let base = models::folder().join("models").join(DECODER);
         let out = self.path(&format!("{name}.safetensors"));
         std::fs::create_dir_all(out.parent().expect("in a folder")).expect("writable");
-        import_adapter(peft.path(), &base, &out).expect("converts");
+        import_adapter(peft.path(), base, &out).expect("converts");
     }
 
     /// A box that trusts this operator and has a document of its own.
