@@ -205,10 +205,10 @@ impl Answerer {
         let max_chars = self.longest(found.question);
         // A reading held against its limit and a quotation need no words of the model's, only its doubt.
         let guard = self.parts.config.guard;
-        let is_told =
-            guard && (self.parts.config.drafting == Drafting::Quote || found.verdict().is_some());
+        let verdict = found.verdict().filter(|_| guard);
+        let is_told = guard && (self.parts.config.drafting == Drafting::Quote || verdict.is_some());
         if is_told && found.features.relevance() >= self.parts.config.refuse_below {
-            return found.told(Outcome::of(&found), max_chars, on);
+            return found.told(Outcome::of(&found), verdict.as_ref(), max_chars, on);
         }
         let key = self.key(&found);
         let prompt = self.prompt(&found, &key)?;
@@ -239,7 +239,7 @@ impl Answerer {
             });
         }
         if is_told {
-            return found.told(outcome, max_chars, on);
+            return found.told(outcome, verdict.as_ref(), max_chars, on);
         }
         if draft.text.is_empty() {
             return found.quoted(outcome, draft.stop.as_ref(), max_chars, on);

@@ -142,16 +142,16 @@ impl Found<'_> {
         Ok(outcome)
     }
 
-    /// The outcome that needs no words of the model's: a reading held against its limit, else the best
-    /// quotation.
+    /// The outcome that needs no words of the model's: the `verdict` on a reading, else the best quotation.
     pub(super) fn told(
         &self,
         outcome: Outcome,
+        verdict: Option<&Verdict>,
         max_chars: usize,
         on: Listener<'_>,
     ) -> Result<Outcome, AnswerError> {
-        match self.verdict() {
-            Some(verdict) => self.judged(outcome, &verdict, max_chars, on),
+        match verdict {
+            Some(verdict) => self.judged(outcome, verdict, max_chars, on),
             None => self.quoted(outcome, None, max_chars, on),
         }
     }
