@@ -3,9 +3,13 @@
 //! The order is the one that file systems promise to keep: write a temporary file in the same folder,
 //! fsync it, rename it over the name, fsync the folder.
 
+mod tree;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+pub use tree::{is_locked, open_tree};
 
 /// How the name of every unfinished file begins.
 const TEMPORARY: &str = ".new-";

@@ -76,7 +76,7 @@ const LOANS: &[(&str, &str)] = &[
 
 /// Crates that are the business of some rooms only: their traps are handled there.
 const CRATES: &[(&str, &[&str])] = &[
-    ("sled", &["library", "journal"]),
+    ("sled", &["durable", "library", "journal"]),
     ("hora", &["library"]),
     ("ort", &["model"]),
     ("tokenizers", &["model"]),

@@ -9,7 +9,7 @@ use super::record::Record;
 use super::{Damage, JournalError};
 use crate::durable::{self, FileError};
 
-/// sled's cache, bytes; its default is 1 GiB.
+/// sled's cache, bytes.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Under this name sled keeps the highest number given out.
 const NUMBER: &str = "number";
@@ -116,12 +116,7 @@ fn open(path: &Path) -> Result<(Store, Vec<Loaded>), Unusable> {
 
 fn open_unguarded(path: &Path) -> Result<(Store, Vec<Loaded>), Unusable> {
     let blame = |error| blame(path, error);
-    let db = sled::Config::new()
-        .path(path)
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(None)
-        .open()
-        .map_err(blame)?;
+    let db = durable::open_tree(path, CACHE_BYTES).map_err(blame)?;
     let records = db.open_tree("records").map_err(blame)?;
     let delivered = db.open_tree("delivered").map_err(blame)?;
     let meta = db.open_tree("meta").map_err(blame)?;
@@ -148,11 +143,9 @@ fn open_unguarded(path: &Path) -> Result<(Store, Vec<Loaded>), Unusable> {
 
 fn blame(path: &Path, error: sled::Error) -> Unusable {
     match error {
-        sled::Error::Io(error) if error.to_string().contains("acquire lock") => {
-            Unusable::Other(JournalError::Locked {
-                path: path.to_owned(),
-            })
-        }
+        error if durable::is_locked(&error) => Unusable::Other(JournalError::Locked {
+            path: path.to_owned(),
+        }),
         // A file cut short or of a wrong form is reported as an I/O error of these kinds.
         sled::Error::Io(error)
             if !matches!(

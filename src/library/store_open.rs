@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ndarray::Array2;
 use serde::de::DeserializeOwned;
@@ -22,10 +21,6 @@ use crate::types::Digest;
 
 /// Most damaged indexes kept for inspection; the next one replaces the last.
 pub(super) const MAX_BROKEN: usize = 3;
-
-/// How long a held lock is waited for: half a second in all.
-const LOCK_TRIES: usize = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a store could not be opened.
 enum Fault {
@@ -93,7 +88,7 @@ fn open_unguarded(folder: &Path, cache_bytes: u64, meta: &Meta) -> Result<Conten
     let name = IndexName::current(folder);
     let index = name.path(folder);
     let is_new = !index.exists();
-    let tree = open_tree(&index, cache_bytes).map_err(|error| fault(&index, &error))?;
+    let tree = durable::open_tree(&index, cache_bytes).map_err(|error| fault(&index, &error))?;
     let get = |key: &[u8]| tree.get(key).map_err(|error| fault(&index, &error));
     match get(b"m")? {
         Some(bytes) => check_meta(folder, &bytes, meta)?,
@@ -150,7 +145,7 @@ impl Store {
         if index.exists() {
             std::fs::remove_dir_all(&index).map_err(FileError::at("remove", &index))?;
         }
-        let tree = open_tree(&index, cache_bytes)
+        let tree = durable::open_tree(&index, cache_bytes)
             .map_err(|error| store_error(&index, "made", &error.to_string()))?;
         let mut store = Store {
             folder: index,
@@ -169,27 +164,6 @@ impl Store {
         let staged = self.archive.stage(&[])?;
         self.commit(batch, Totals::default(), staged)
     }
-}
-
-/// Opens the tree, waiting a little for its lock: sled's own threads hold it shortly after a close.
-pub(super) fn open_tree(index: &Path, cache_bytes: u64) -> sled::Result<sled::Db> {
-    // No timed flusher: each commit is flushed and synced before it is reported.
-    let config = sled::Config::new()
-        .path(index)
-        .cache_capacity(cache_bytes)
-        .flush_every_ms(None);
-    for _ in 0..LOCK_TRIES {
-        match config.open() {
-            Err(error) if is_lock(&error) => std::thread::sleep(LOCK_PAUSE),
-            other => return other,
-        }
-    }
-    config.open()
-}
-
-/// Whether another has the lock; sled gives that no kind of its own.
-fn is_lock(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
 }
 
 fn check_meta(folder: &Path, bytes: &[u8], expected: &Meta) -> Result<(), Fault> {
@@ -386,7 +360,7 @@ pub(super) fn move_aside(folder: &Path, index: &Path) -> Result<PathBuf, Library
 
 fn fault(index: &Path, error: &sled::Error) -> Fault {
     match error {
-        error if is_lock(error) => Fault::Error(LibraryError::Locked {
+        error if durable::is_locked(error) => Fault::Error(LibraryError::Locked {
             path: index.to_owned(),
         }),
         sled::Error::Io(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => {

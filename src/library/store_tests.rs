@@ -1,6 +1,7 @@
-use super::super::store_open::{MAX_BROKEN, open_tree};
+use super::super::store_open::MAX_BROKEN;
 use super::super::testing::{HashingEmbedder, document, open};
 use super::*;
+use crate::durable::open_tree;
 
 const TEXT: &str = "# A\n\nPlant maize 5 cm deep.\n\n## B\n\nHarvest at 20 percent.\n";
 
