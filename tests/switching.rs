@@ -396,9 +396,9 @@ impl Summary<'_> {
             waits[waits.len() - 1]
         );
         println!(
-            "switch: {:.1} ms without an edition that takes questions, {:.0} ms from the last answer of the old to the first of the new; {:.1} MB new",
-            handover["closed_ms"].as_f64().unwrap_or(f64::NAN),
-            handover["between_ms"].as_f64().unwrap_or(f64::NAN),
+            "switch: {} ms without an edition that takes questions, {} ms from the last answer of the old to the first of the new; {:.1} MB new",
+            handover["closed_ms"],
+            handover["between_ms"],
             self.fetched as f64 / 1e6
         );
     }
