@@ -23,7 +23,7 @@ pub const ATTEMPTS: u32 = 3;
 pub const STARTS: u32 = 3;
 
 /// How far an edition is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Its manifest was accepted and is being kept.

@@ -18,6 +18,8 @@
 mod attack_tests;
 mod blobs;
 pub mod build;
+#[cfg(test)]
+mod cut_tests;
 mod driver;
 #[cfg(test)]
 mod driver_tests;
