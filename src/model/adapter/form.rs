@@ -104,7 +104,7 @@ pub(super) fn packed(tensors: &SafeTensors<'_>, sizes: &Sizes) -> Result<Vec<Mod
         known(sizes, name, name)?;
         let Some(module) = name.strip_suffix(".a") else {
             let a = name.strip_suffix(".b").map(|module| format!("{module}.a"));
-            if !a.is_some_and(|a| tensors.tensor(&a).is_ok()) {
+            if a.is_none_or(|a| tensors.tensor(&a).is_err()) {
                 return Err(format!("{name} is there without its a"));
             }
             continue;
