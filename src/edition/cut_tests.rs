@@ -13,11 +13,11 @@ use std::process::{Command, Stdio};
 
 use super::blobs::Blobs;
 use super::driver::Driver;
-use super::machine::Phase;
 use super::signature::PublicKey;
 use super::testing::{Farm, NEXT, PLAN, Reader, TestBox, setting, while_driving, while_starting};
 use super::{EditionError, Told, build};
 use crate::durable::faults::{self, Fault};
+use crate::types::Phase;
 
 /// What the child does and the step that it dies at, the box that it does it to, and the offline side.
 const DEED: &str = "ALMANAC_TEST_DEED";

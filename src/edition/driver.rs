@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 
 use super::blobs::Source;
 use super::limits;
-use super::machine::{Event, Offered, Phase};
+use super::machine::{Event, Offered};
 use super::manifest::{FILE_NAME, Moment, SIGNATURE_NAME, read_bounded};
 use super::offer::{self, Accepted, Host, Offer, Terms};
 use super::record::{Record, Run};
 use super::signature::PublicKey;
 use super::{Edition, EditionError};
 use crate::durable;
-use crate::types::Digest;
+use crate::types::{Digest, Phase};
 
 /// What the rooms above do for an edition.
 pub trait Workshop {

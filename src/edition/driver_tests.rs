@@ -3,11 +3,11 @@
 use super::EditionError;
 use super::blobs::{Blobs, CHUNK, Source};
 use super::driver::Verdict;
-use super::machine::Phase;
 use super::offer::Offer;
 use super::testing::{Farm, NEXT, PLAN, Script, TestBox, while_driving};
 use crate::durable::faults::{self, Fault};
 use crate::types::Digest;
+use crate::types::Phase;
 
 /// A farm with two offers, and a box on the first.
 fn two() -> (Farm, Offer, Offer) {

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use super::super::blobs::{Blobs, Source};
 use super::super::limits;
-use super::super::machine::{Action, Event, Phase, step};
+use super::super::machine::{Action, Event, step};
 use super::super::manifest::{FILE_NAME, Manifest, SIGNATURE_NAME, read_bounded};
 use super::super::record::Record;
 use super::super::signature::MAX_SIGNATURE_BYTES;
 use super::super::{Edition, EditionError};
 use super::{Driver, Told, Verdict};
 use crate::durable;
-use crate::types::Digest;
+use crate::types::{Digest, Phase};
 
 /// Room that is left free beside an edition's contents: its index, the journal, the log.
 const SPARE_BYTES: u64 = 64 * 1024 * 1024;
