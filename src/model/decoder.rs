@@ -7,7 +7,7 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorRef, ValueType};
 
 use super::ModelError;
-use super::adapter::Adapter;
+use super::adapter::{Adapter, Ports};
 use super::folder::GRAPH_FILE;
 use super::in_turn::InTurn;
 use super::kv_cache::KvCache;
@@ -23,7 +23,7 @@ pub struct Decoder {
     /// The tokens of the cache's positions, and the adapter that they were read with.
     read: Vec<i64>,
     adapter: Option<String>,
-    whole_adapters: bool,
+    ports: Ports,
     mask: Vec<i64>,
 }
 
@@ -53,9 +53,9 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::open`].
     pub fn on(session: SharedSession, folder: &Path, context: usize) -> Result<Self, ModelError> {
-        let (shape, whole_adapters) = {
+        let (shape, ports) = {
             let graph = session.lock();
-            (cache_shape(&graph), wants_whole_adapters(&graph))
+            (cache_shape(&graph), Ports::of(&graph))
         };
         let (layers, heads, head_dim) = shape.ok_or_else(|| {
             ModelError::file(
@@ -68,7 +68,7 @@ impl Decoder {
             session,
             read: Vec::new(),
             adapter: None,
-            whole_adapters,
+            ports,
             mask: vec![1; context],
         })
     }
@@ -101,9 +101,9 @@ impl Decoder {
         shared
     }
 
-    /// Whether the graph wants the first factor of an adapter in int8.
-    pub fn whole_adapters(&self) -> bool {
-        self.whole_adapters
+    /// What the graph takes of an adapter.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     /// Whether the logits of a position are the same however the text is cut into steps.
@@ -111,7 +111,7 @@ impl Decoder {
     /// Not with an adapter in single precision: its narrow products are shared out among threads by columns, and from
     /// another number of columns follow other partial sums.
     pub fn keeps_rows_apart(&self, adapter: Option<&Adapter>) -> bool {
-        adapter.is_none() || self.whole_adapters
+        adapter.is_none() || self.ports.whole
     }
 
     /// Appends `tokens` and returns the logits of `rows`, row by row; blocking.
@@ -192,13 +192,6 @@ impl Decoder {
         self.adapter = adapter.map(|adapter| adapter.name.clone());
         Ok(values)
     }
-}
-
-/// Whether the first factor of an adapter goes in as int8 with its scales.
-fn wants_whole_adapters(session: &Session) -> bool {
-    let whole = |name: &str| name.starts_with("lora.") && name.ends_with(".a_scale");
-    let optional = session.overridable_initializers();
-    optional.iter().any(|input| whole(input.name()))
 }
 
 /// Layers, key-value heads and head width, from the graph's cache inputs.
