@@ -45,16 +45,11 @@ impl Adapter {
         let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
         let mut inputs = Vec::new();
         for (name, view) in tensors.iter() {
-            if view.dtype() != Dtype::F16 || view.shape().len() != 2 || !name.starts_with("lora.") {
-                return Err(wrong(format!(
-                    "{name} is no half-precision matrix of an adapter"
-                )));
-            }
+            let [rows, columns] = sizes(name, view.dtype(), view.shape()).map_err(wrong)?;
             let halves = view.data().chunks_exact(2);
             let values: Vec<f32> = halves
                 .map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f32())
                 .collect();
-            let [rows, columns] = [view.shape()[0], view.shape()[1]];
             if whole && name.ends_with(".a") {
                 let (levels, scales) =
                     quantise_rows(&transpose(&values, rows, columns), columns, rows);
@@ -75,6 +70,22 @@ impl Adapter {
             name: name.unwrap_or_default(),
             inputs,
         })
+    }
+}
+
+/// Rows and columns of the matrix `name`.
+///
+/// # Errors
+/// It is none of an adapter.
+fn sizes(name: &str, dtype: Dtype, shape: &[usize]) -> Result<[usize; 2], String> {
+    match shape {
+        // Not even an empty matrix may have a huge other side: it would be gone through.
+        [rows, columns]
+            if dtype == Dtype::F16 && *rows > 0 && *columns > 0 && name.starts_with("lora.") =>
+        {
+            Ok([*rows, *columns])
+        }
+        _ => Err(format!("{name} is no half-precision matrix of an adapter")),
     }
 }
 
@@ -110,4 +121,23 @@ fn read(path: &Path) -> Result<(Vec<u8>, HashMap<String, String>), ModelError> {
         ));
     }
     Ok((bytes, metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_half_precision_matrices_with_rows_and_columns_are_of_an_adapter() {
+        assert_eq!(sizes("lora.0.o.a", Dtype::F16, &[8, 2]), Ok([8, 2]));
+        for (name, dtype, shape) in [
+            ("lora.0.o.a", Dtype::F32, [8, 2]),
+            ("other", Dtype::F16, [8, 2]),
+            ("lora.0.o.a", Dtype::F16, [0, 1 << 60]),
+            ("lora.0.o.a", Dtype::F16, [1 << 60, 0]),
+        ] {
+            assert!(sizes(name, dtype, &shape).is_err(), "{name} {shape:?}");
+        }
+        assert!(sizes("lora.0.o.a", Dtype::F16, &[8]).is_err());
+    }
 }

@@ -32,6 +32,31 @@ pub struct BertShape {
     pub hidden_act: String,
 }
 
+impl BertShape {
+    /// Holds the sizes against bounds that keep a hostile file from costing memory, and products from overflowing.
+    ///
+    /// # Errors
+    /// The sizes, where they make no encoder.
+    pub fn check(&self) -> Result<(), String> {
+        let sizes = [
+            (self.num_hidden_layers, 256),
+            (self.hidden_size, 16_384),
+            (self.intermediate_size, 65_536),
+            (self.num_attention_heads, 256),
+            (self.vocab_size, 1 << 20),
+            (self.max_position_embeddings, 32_768),
+            (self.type_vocab_size, 256),
+        ];
+        let fits = sizes.iter().all(|(size, most)| (1..=*most).contains(size))
+            && self.hidden_size.is_multiple_of(self.num_attention_heads)
+            && self.layer_norm_eps.is_finite();
+        match fits {
+            true => Ok(()),
+            false => Err(format!("these sizes make no encoder: {self:?}")),
+        }
+    }
+}
+
 /// Writes the whole graph; `progress` is called after each layer with the layers done.
 ///
 /// # Errors
