@@ -132,7 +132,12 @@ fn convert(
                 format!("lora.{layer}.{module}.a"),
                 format!("lora.{layer}.{module}.b"),
             ];
-            let sizes = (widths[&inputs[0]], widths[&inputs[1]]);
+            let size = |name: &String| {
+                let none = || format!("the decoder has no input {name}; import it again");
+                let size = widths.get(name).copied();
+                size.ok_or_else(|| ModelError::file(weights.path(), none()))
+            };
+            let sizes = (size(&inputs[0])?, size(&inputs[1])?);
             let packed = pack(&pairs, sizes, scale).map_err(|reason| {
                 ModelError::file(weights.path(), format!("layer {layer}, {module}: {reason}"))
             })?;
@@ -264,6 +269,26 @@ mod tests {
         let (a, b) = pack(&pairs, (2, 3), 0.5).expect("fits");
         assert_eq!(a.values, [1.0, 4.0, 2.0, 5.0]);
         assert_eq!(b.values, [1.5, 0.0, 0.0, 0.0, 3.0, 3.5]);
+    }
+
+    #[test]
+    fn a_decoder_with_half_of_an_input_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("adapter_model.safetensors");
+        let zeros = [0; 32];
+        let views = [("A", vec![1, 8]), ("B", vec![8, 1])].map(|(side, shape)| {
+            let name = format!("{PREFIX}model.layers.0.self_attn.o_proj.lora_{side}.weight");
+            (
+                name,
+                TensorView::new(Dtype::F32, shape, &zeros).expect("sizes match"),
+            )
+        });
+        let file = safetensors::serialize(views, None).expect("it can be written");
+        std::fs::write(&path, file).expect("writable");
+        let weights = SafetensorsWeights::open(&path, PREFIX).expect("it is one");
+        let widths = BTreeMap::from([("lora.0.o.a".to_owned(), 8)]);
+        let error = convert(&weights, &widths, 1.0).expect_err("half of it");
+        assert!(error.to_string().contains("lora.0.o.b"), "{error}");
     }
 
     #[test]

@@ -246,3 +246,28 @@ impl EmbedderWriter<'_, '_> {
             .add("", "Div", &[&mean, &length], &["sentence_embedding"], &[]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_make_no_encoder_are_refused() {
+        let shape = |width: usize, heads: usize| BertShape {
+            model_type: "bert".into(),
+            num_hidden_layers: 1,
+            hidden_size: width,
+            intermediate_size: 4,
+            num_attention_heads: heads,
+            vocab_size: 6,
+            max_position_embeddings: 8,
+            type_vocab_size: 2,
+            layer_norm_eps: 1e-12,
+            hidden_act: "gelu".into(),
+        };
+        assert_eq!(shape(4, 2).check(), Ok(()));
+        for (width, heads) in [(0, 1), (4, 0), (4, 3), (usize::MAX, 1)] {
+            assert!(shape(width, heads).check().is_err(), "{width}, {heads}");
+        }
+    }
+}
