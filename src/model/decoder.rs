@@ -210,7 +210,9 @@ fn cache_shape(session: &Session) -> Option<(usize, usize, usize)> {
         }
     }
     let (heads, head_dim) = sizes?;
-    Some((layers, heads, head_dim))
+    // As an import has them; a graph that says more would have the cache take all memory.
+    let fits = layers <= 256 && (1..=256).contains(&heads) && (1..=512).contains(&head_dim);
+    fits.then_some((layers, heads, head_dim))
 }
 
 /// The position of the largest of `logits`; the first of equals.

@@ -21,6 +21,9 @@ const MAX_BLOCK: usize = 3;
 /// Most words of a heading at the start of a paragraph.
 const MAX_RUN_IN: usize = 14;
 
+/// Gap between two words, in sizes of the text, that no heading has.
+const CELL_GAP: f32 = 1.4;
+
 static NUMBER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[IVX]{1,4}\.|[A-Z]\.)$").ok());
 
@@ -86,6 +89,10 @@ pub(super) fn is_heading(
     if lists::is_bullet(first) || text.ends_with([',', ';']) || text.contains('@') {
         return false;
     }
+    // The head of a table is bold, too; behind a number or letter there may be a gap.
+    if line.cells(CELL_GAP).len() > 1 && !is_number(first) {
+        return false;
+    }
     let look = look(line, usual);
     let larger = line.size > 1.07 * usual.size;
     let numbered = depth(&text).is_some();
@@ -146,7 +153,7 @@ pub(super) fn is_heading(
         && next.is_some()
         && words <= 12
         && !text.ends_with(['.', ':', '!', '?'])
-        && line.cells(1.4).len() == 1
+        && line.cells(CELL_GAP).len() == 1
         && line.share(|word| word.raised) < 0.01
 }
 

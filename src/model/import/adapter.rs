@@ -144,8 +144,13 @@ fn convert(
             if pairs.iter().all(|(a, b)| a.is_none() && b.is_none()) {
                 continue;
             }
-            let size = |factor| inputs.widths[&format!("lora.{block}.{module}.{factor}")];
-            let pairs = fitting(pairs, (size("a"), size("b"))).map_err(|reason| {
+            let size = |factor| {
+                let name = format!("lora.{block}.{module}.{factor}");
+                let none = || format!("the decoder has no input {name}; import it again");
+                let size = inputs.widths.get(&name).copied();
+                size.ok_or_else(|| ModelError::file(weights.path(), none()))
+            };
+            let pairs = fitting(pairs, (size("a")?, size("b")?)).map_err(|reason| {
                 ModelError::file(weights.path(), format!("layer {block}, {module}: {reason}"))
             })?;
             for (part, (a, b)) in parts.iter().zip(&pairs) {
@@ -299,6 +304,31 @@ mod tests {
                 assert!(!converted.contains_key(scale_name));
             }
         }
+    }
+
+    #[test]
+    fn a_decoder_with_half_of_an_input_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("adapter_model.safetensors");
+        let zeros = [0; 32];
+        let views = [("A", vec![1, 8]), ("B", vec![8, 1])].map(|(side, shape)| {
+            let name = format!("{PREFIX}model.layers.0.self_attn.o_proj.lora_{side}.weight");
+            (
+                name,
+                TensorView::new(Dtype::F32, shape, &zeros).expect("sizes match"),
+            )
+        });
+        let file = safetensors::serialize(views, None).expect("it can be written");
+        std::fs::write(&path, file).expect("writable");
+        let weights = SafetensorsWeights::open(&path, PREFIX).expect("it is one");
+        let inputs = Inputs {
+            widths: BTreeMap::from([("lora.0.o.a".to_owned(), 8)]),
+            whole: false,
+        };
+        let error = convert(&weights, &inputs, 1.0)
+            .err()
+            .expect("half of it is missing");
+        assert!(error.to_string().contains("lora.0.o.b"), "{error}");
     }
 
     #[test]
