@@ -3,12 +3,12 @@
 use std::path::Component;
 
 use almanac::edition::build::Plan;
-use almanac::edition::push::{Chunk, Envelope, State, Want};
+use almanac::edition::push::{Chunk, Envelope, Want, read_state};
 use almanac::edition::{
-    FileEntry, Golden, Host, Manifest, Offer, Password, Phase, PublicKey, Record, Role, Terms,
-    examine, sign,
+    FileEntry, Golden, Host, Manifest, Offer, Password, PublicKey, Record, Role, Terms, examine,
+    sign,
 };
-use almanac::types::{Digest, Place};
+use almanac::types::{Digest, EditionState, Phase, Place};
 
 use crate::{Target, scratch};
 
@@ -334,9 +334,9 @@ fn wire(data: &[u8]) {
             }
         }
         _ => {
-            if let Ok(state) = State::parse(rest) {
+            if let Ok(state) = read_state(rest) {
                 let bytes = serde_json::to_vec(&state).expect("what was read can be written");
-                assert_eq!(State::parse(&bytes).as_ref(), Ok(&state));
+                assert_eq!(read_state(&bytes).as_ref(), Ok(&state));
             }
         }
     }
@@ -356,11 +356,12 @@ fn wires() -> Vec<Vec<u8>> {
         offset: 0,
         data: CONTENT,
     };
-    let state = State {
+    let state = EditionState {
         box_name: "barn".into(),
         serial: 7,
         state: Phase::Fetching,
         reason: "it waits".into(),
+        answers: 6,
         bytes: Some(1),
         total: Some(2),
         resumed: Some(0),
