@@ -8,6 +8,7 @@ use super::body::{Usual, quarter};
 use super::flow::{Look, is_deliberate_break};
 use super::lines::{Line, Word, joined};
 use super::lists;
+use super::tables::WIDE_GAP;
 
 /// Most words of a heading.
 const MAX_WORDS: usize = 28;
@@ -20,9 +21,6 @@ const MAX_BLOCK: usize = 3;
 
 /// Most words of a heading at the start of a paragraph.
 const MAX_RUN_IN: usize = 14;
-
-/// Gap between two words, in sizes of the text, that no heading has.
-const CELL_GAP: f32 = 1.4;
 
 static NUMBER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[IVX]{1,4}\.|[A-Z]\.)$").ok());
@@ -90,7 +88,7 @@ pub(super) fn is_heading(
         return false;
     }
     // The head of a table is bold, too; behind a number or letter there may be a gap.
-    if line.cells(CELL_GAP).len() > 1 && !is_number(first) {
+    if line.cells(WIDE_GAP).len() > 1 && !is_number(first) {
         return false;
     }
     let look = look(line, usual);
@@ -153,7 +151,7 @@ pub(super) fn is_heading(
         && next.is_some()
         && words <= 12
         && !text.ends_with(['.', ':', '!', '?'])
-        && line.cells(CELL_GAP).len() == 1
+        && line.cells(WIDE_GAP).len() == 1
         && line.share(|word| word.raised) < 0.01
 }
 
