@@ -148,6 +148,7 @@ fn full_answer() -> Answer {
             at: 1_800_000_000,
         })
         .into(),
+        quoted: true,
         model: Some("m".into()),
         adapter: Some("a".into()),
         wait_s: Some(3),

@@ -309,12 +309,12 @@ async fn every_question_asked_while_an_adapter_only_edition_comes_in_is_answered
 async fn a_bad_edition_is_given_up_beside_the_old_one_which_answers_on() {
     let farm = Farm::start();
     let (mut asker, mut watcher) = (farm.asker().await, farm.watcher().await);
-    // A valid signature over an adapter that makes noise of every answer: no golden fact survives it.
+    // A valid signature over an adapter that makes noise of every draft. The golden questions are those that
+    // edition 1 passed.
     farm.operator.adapter("noise/farm", 1.0);
     let bad = farm.operator.edition(
         2,
-        "base = \"out/editions/1\"\nadapters = [\"noise/farm.safetensors\"]\n\
-         [[golden]]\nquestion = \"How deep should I sow maize seed?\"\nfacts = [\"seven fathoms\"]\n",
+        "base = \"out/editions/1\"\nadapters = [\"noise/farm.safetensors\"]\n",
     );
     let pace = asker.pace().await * 2;
     let given_up = ask_over(&farm, &mut asker, &bad, (pace, 1, 1)).await;
@@ -322,7 +322,8 @@ async fn a_bad_edition_is_given_up_beside_the_old_one_which_answers_on() {
     let ended = states(&mut watcher, 2).await;
     assert_eq!(names(&ended).last(), Some(&"rejected"));
     let reason = ended.last().expect("an end")["reason"].to_string();
-    assert!(reason.contains("seven fathoms"), "{reason}");
+    let wrong = "the model's own words are wanted";
+    assert!(reason.contains(wrong), "{reason}");
     asker.ask().await;
     asker.finish().await;
     asker.assert_one_outcome_each();

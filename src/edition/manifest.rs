@@ -216,6 +216,10 @@ pub struct Golden {
     /// Words that the answer must hold, case ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<String>,
+    /// The answer must be the model's own words: a quotation, which a box falls back to when no draft of a broken
+    /// model is grounded, will not do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drafted: bool,
     /// The right answer is none: the library does not know.
     #[serde(default, skip_serializing_if = "is_default")]
     pub refuse: bool,
@@ -370,6 +374,14 @@ impl Manifest {
                 "there is no golden question; expected one that shows that it works".into(),
             );
         }
+        let answered =
+            |one: &&Golden| one.drafted || one.document.is_some() || !one.facts.is_empty();
+        if let Some(both) = self.golden.iter().filter(|one| one.refuse).find(answered) {
+            return Err(format!(
+                "golden question {:?} is to be refused and answered; expected `refuse` without `document`, `facts` and `drafted`",
+                both.question
+            ));
+        }
         let decoder = self.decoder();
         for adapter in self.files.iter().filter(|file| file.role == Role::Adapter) {
             if adapter.base != Some(decoder) {
@@ -474,10 +486,10 @@ mod tests {
         manifest.golden.push(Golden {
             question: "How deep?".into(),
             place: Some(Place::new("US", "Iowa")),
-            crop: None,
             document: Some("us-iowa/maize-planting.md".into()),
             facts: vec!["2 inches".into()],
-            refuse: false,
+            drafted: true,
+            ..Golden::default()
         });
         manifest.write(folder.path()).expect("writable");
         assert_eq!(Manifest::read(folder.path()).expect("readable"), manifest);

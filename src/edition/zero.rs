@@ -68,11 +68,7 @@ mod tests {
     fn golden(question: &str) -> Golden {
         Golden {
             question: question.into(),
-            place: None,
-            crop: None,
-            document: None,
-            facts: Vec::new(),
-            refuse: false,
+            ..Golden::default()
         }
     }
 

@@ -49,6 +49,7 @@ fn message(outcome: Outcome) -> Answer {
         status: outcome.status,
         reason: outcome.reason,
         answer: outcome.text,
+        quoted: outcome.quoted,
         citations: outcome.citations,
         readings: outcome.readings,
         box_name: String::new(),

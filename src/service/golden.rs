@@ -54,8 +54,7 @@ pub fn choose(candidates: &[Candidate]) -> Vec<Golden> {
         place: (!candidate.place.is_general()).then(|| candidate.place.clone()),
         crop: candidate.crop.clone(),
         document: Some(candidate.document.clone()),
-        facts: Vec::new(),
-        refuse: false,
+        ..Golden::default()
     };
     candidates.iter().step_by(step).map(golden).collect()
 }
@@ -73,11 +72,7 @@ fn question(candidate: &Candidate) -> String {
 pub fn for_an_empty_library() -> Golden {
     Golden {
         question: "What does this library hold?".into(),
-        place: None,
-        crop: None,
-        document: None,
-        facts: Vec::new(),
-        refuse: false,
+        ..Golden::default()
     }
 }
 
@@ -95,6 +90,10 @@ pub fn judge(golden: &Golden, answer: &Answer) -> Result<(), String> {
             let reason = answer.reason.as_deref().unwrap_or("no reason given");
             return Err(format!("{:?} ({reason})", answer.status).to_lowercase());
         }
+    }
+    if golden.drafted && answer.quoted {
+        let reason = answer.reason.as_deref().unwrap_or("no reason given");
+        return Err(format!("{reason}; the model's own words are wanted"));
     }
     if let Some(document) = &golden.document
         && !answer
@@ -162,6 +161,19 @@ mod tests {
         assert_eq!(judge(&golden, &citing("1.md", "Plant 5 CM deep.")), Ok(()));
         assert!(judge(&golden, &citing("2.md", "Plant 5 cm deep.")).is_err());
         assert!(judge(&golden, &citing("1.md", "Plant deep.")).is_err());
+    }
+
+    #[test]
+    fn a_quotation_is_right_where_no_draft_is_asked_for() {
+        let mut golden = choose(&[candidate(1)]).remove(0);
+        let mut quotation = citing("1.md", "Plant 5 cm deep.");
+        (quotation.quoted, quotation.reason) = (true, Some("a quotation".into()));
+        assert_eq!(judge(&golden, &quotation), Ok(()));
+        golden.drafted = true;
+        let wrong = judge(&golden, &quotation).expect_err("not the model's own words");
+        assert_eq!(wrong, "a quotation; the model's own words are wanted");
+        quotation.quoted = false;
+        assert_eq!(judge(&golden, &quotation), Ok(()));
     }
 
     #[test]

@@ -81,6 +81,9 @@ pub struct Answer {
     /// The answer's text: whole when `final`, else the part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Whether `answer` is the source's own words, because no draft of the model's could be let go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quoted: bool,
     /// What the answer rests on, best first.
     #[serde(default)]
     pub citations: Vec<Citation>,
@@ -128,6 +131,7 @@ impl Answer {
             status,
             reason: Some(reason.to_owned()),
             answer: None,
+            quoted: false,
             citations: Vec::new(),
             readings: Vec::new(),
             box_name: box_name.to_owned(),

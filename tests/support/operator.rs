@@ -19,6 +19,8 @@ pub const GOLDEN: &str = r#"
 question = "How deep should I sow maize seed?"
 place = { country = "US", region = "Iowa" }
 document = "us-iowa/maize-planting.md"
+facts = ["2 inches"]
+drafted = true
 [[golden]]
 question = "How far apart do I plant Barcelona hazelnuts?"
 refuse = true

@@ -170,6 +170,7 @@ fn whole() -> Manifest {
         crop: Some("maize".into()),
         document: Some("us-iowa/maize.md".into()),
         facts: vec!["2 inches".into()],
+        drafted: true,
         refuse: false,
     });
     manifest
