@@ -27,7 +27,7 @@ class Lessons:
     """A file of lessons by question."""
 
     def __init__(self, path, tokenizer, longest):
-        self.by_question = defaultdict(lambda: {"plain": [], "withheld": [], "kind": None})
+        self.by_question = defaultdict(lambda: {"nothing": [], "document": [], "fact": [], "kind": None})
         self.left_out = 0
         for line in Path(path).read_text().splitlines():
             row = json.loads(line)
@@ -37,7 +37,7 @@ class Lessons:
                 continue
             question = self.by_question[row["id"]]
             question["kind"] = row["kind"]
-            question["withheld" if row["withheld"] else "plain"].append(lesson)
+            question[row["withheld"]].append(lesson)
         if not self.by_question:
             raise SystemExit(f"{path}: no lessons; `almanac study lessons --out {path}` writes them")
 
@@ -47,10 +47,12 @@ class Lessons:
         for _, question in sorted(self.by_question.items()):
             answerable = question["kind"] == "answerable"
             for _ in range(1 if answerable else data["unanswerable_repeats"]):
-                if question["plain"]:
-                    drawn.append(chance.choice(question["plain"]))
-            if question["withheld"] and chance.random() < data["withheld_share"]:
-                drawn.append(chance.choice(question["withheld"]))
+                if question["nothing"]:
+                    drawn.append(chance.choice(question["nothing"]))
+            for withheld in ("document", "fact"):
+                share = data[f"{withheld}_withheld_share"]
+                if share and question[withheld] and chance.random() < share:
+                    drawn.append(chance.choice(question[withheld]))
         return drawn
 
 

@@ -2,8 +2,9 @@
 //!
 //! The prompts come from the box's own retrieval over its own library, so that a model is tuned on what it
 //! will be served. Documents of other parts of the set are hidden: no passage of a test question is ever in a
-//! training prompt. Each answerable question comes a second time with its document withheld; the right
-//! answer is then that the text does not say.
+//! training prompt. Each answerable question comes again with its document withheld, and with the sentences
+//! withheld that hold its figures while the rest of the passage stays; the right answer is then that the text
+//! does not say.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,10 +12,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::Serialize;
 
 use super::facts::is_right;
-use super::questions::{Kind, Split, StudyQuestion};
+use super::questions::{Fact, Kind, Split, StudyQuestion};
 use crate::answer::{
     AnswerError, Answerer, Brief, Hits, NOT_SAID, Passage, PassageQuery, Passages,
 };
+use crate::documents::sentences;
 use crate::model::{Message, Role};
 use crate::types::Question;
 
@@ -35,8 +37,8 @@ pub struct Lesson {
     pub group: Option<String>,
     /// Whether, and why not, the whole library answers it.
     pub kind: Kind,
-    /// Whether the document with the answer was withheld.
-    pub withheld: bool,
+    /// What was withheld of the answer.
+    pub withheld: Withheld,
     /// Whether the prompt answers it.
     pub answered: bool,
     /// Whether the sentence that the prompt points at holds all key facts.
@@ -47,6 +49,18 @@ pub struct Lesson {
     pub relevance: f32,
     /// The chat in the form that trainers read: system, user, assistant.
     pub messages: Vec<ChatLine>,
+}
+
+/// What a lesson's prompt lacks on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Withheld {
+    /// Nothing.
+    Nothing,
+    /// The document with the answer.
+    Document,
+    /// Every sentence and row with a figure of the answer; what stands around them is there.
+    Fact,
 }
 
 /// One message of a chat.
@@ -66,9 +80,17 @@ pub struct Teacher {
     foreign: BTreeSet<String>,
 }
 
-type Hidden = Arc<RwLock<BTreeSet<String>>>;
+type Hidden = Arc<RwLock<Hiding>>;
 
-/// A library without the documents that are hidden just now.
+/// What the library does not show just now.
+#[derive(Default)]
+struct Hiding {
+    documents: BTreeSet<String>,
+    /// Their sentences are hidden, in every document.
+    facts: Vec<Fact>,
+}
+
+/// A library without what is hidden just now.
 struct Withholding {
     inner: Box<dyn Passages + Send>,
     hidden: Hidden,
@@ -83,7 +105,11 @@ impl Passages for Withholding {
         let hidden = self.hidden.read().unwrap_or_else(PoisonError::into_inner);
         found
             .hits
-            .retain(|hit| !hidden.contains(&hit.passage.document));
+            .retain(|hit| !hidden.documents.contains(&hit.passage.document));
+        for hit in &mut found.hits {
+            hit.passage.text = without(&hit.passage.text, &hidden.facts);
+        }
+        found.hits.retain(|hit| !hit.passage.text.is_empty());
         found.hits.truncate(query.top_k);
         Ok(found)
     }
@@ -111,14 +137,14 @@ impl Teacher {
         }
     }
 
-    /// The lessons of one question: with each number of passages, and with its document withheld. Blocking
-    /// while the library is searched.
+    /// The lessons of one question: with each number of passages, and again with each sort of [`Withheld`].
+    /// Blocking while the library is searched.
     ///
     /// # Errors
     /// The library, the embedder or the chat template failed.
     pub fn lessons(&self, question: &StudyQuestion) -> Result<Vec<Lesson>, AnswerError> {
         let mut lessons: Vec<Lesson> = Vec::new();
-        for withheld in [false, true] {
+        for withheld in [Withheld::Nothing, Withheld::Document, Withheld::Fact] {
             let Some(hidden) = self.hidden_for(question, withheld) else {
                 continue;
             };
@@ -130,7 +156,7 @@ impl Teacher {
             for brief in self.answerer.briefs(&asked)? {
                 let lesson = lesson(question, brief, withheld);
                 // A withheld document may be told by another one as well.
-                if !(withheld && lesson.answered) {
+                if withheld == Withheld::Nothing || !lesson.answered {
                     lessons.push(lesson);
                 }
             }
@@ -138,18 +164,58 @@ impl Teacher {
         Ok(lessons)
     }
 
-    fn hidden_for(&self, question: &StudyQuestion, withheld: bool) -> Option<BTreeSet<String>> {
-        let mut hidden = self.foreign.clone();
-        if withheld {
-            hidden.insert(question.gold.as_ref()?.document.clone());
+    fn hidden_for(&self, question: &StudyQuestion, withheld: Withheld) -> Option<Hiding> {
+        let mut hiding = Hiding {
+            documents: self.foreign.clone(),
+            facts: Vec::new(),
+        };
+        match withheld {
+            Withheld::Nothing => {}
+            Withheld::Document => {
+                hiding
+                    .documents
+                    .insert(question.gold.as_ref()?.document.clone());
+            }
+            Withheld::Fact => {
+                // Words can be said in other words that would stay.
+                let are_figures = |fact: &Fact| matches!(fact, Fact::Numbers { .. });
+                if question.facts.is_empty() || !question.facts.iter().all(are_figures) {
+                    return None;
+                }
+                hiding.facts.clone_from(&question.facts);
+            }
         }
-        Some(hidden)
+        Some(hiding)
     }
 }
 
-fn lesson(question: &StudyQuestion, brief: Brief, withheld: bool) -> Lesson {
+/// `text` without the sentences and rows that hold one of `facts`.
+fn without(text: &str, facts: &[Fact]) -> String {
+    if facts.is_empty() {
+        return text.to_owned();
+    }
+    let tells = |part: &str| facts.iter().any(|fact| is_right(fact, part));
+    let lines = text.lines().map(|line| {
+        if !tells(line) {
+            return line.to_owned();
+        }
+        if line.starts_with('|') {
+            return String::new();
+        }
+        let left = sentences(line).into_iter().filter(|one| !tells(one));
+        left.collect::<Vec<_>>().join(" ")
+    });
+    let left = lines.filter(|line| !line.trim().is_empty());
+    left.collect::<Vec<_>>().join("\n")
+}
+
+fn lesson(question: &StudyQuestion, brief: Brief, withheld: Withheld) -> Lesson {
     let reference = question.answer.as_deref();
-    let answered = reference.is_some() && brief.passages.iter().any(|one| tells(question, one));
+    let told = |passage: &Passage| match withheld {
+        Withheld::Fact => holds_facts(question, &passage.text),
+        _ => tells(question, passage),
+    };
+    let answered = reference.is_some() && brief.passages.iter().any(told);
     let learned = match reference {
         Some(reference) if answered => reference,
         _ => NOT_SAID,

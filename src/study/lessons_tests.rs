@@ -57,20 +57,39 @@ fn learned(lesson: &Lesson) -> &str {
 fn an_answerable_question_comes_with_its_document_and_again_without() {
     let (teacher, set) = teacher();
     let lessons = teacher.lessons(&set[0]).expect("a shelf never fails");
-    let told: Vec<(bool, usize, &str)> = lessons
+    let told: Vec<(Withheld, usize, &str)> = lessons
         .iter()
         .map(|one| (one.withheld, one.documents.len(), learned(one)))
         .collect();
     assert_eq!(
         told,
         [
-            (false, 1, "2 inches deep."),
-            (false, 2, "2 inches deep."),
-            (true, 1, NOT_SAID)
+            (Withheld::Nothing, 1, "2 inches deep."),
+            (Withheld::Nothing, 2, "2 inches deep."),
+            (Withheld::Document, 1, NOT_SAID),
+            (Withheld::Fact, 1, NOT_SAID),
         ]
     );
     assert!(lessons[0].key_is_right && !lessons[2].key_is_right);
     assert!(!lessons[2].documents.contains(&"document-0".to_owned()));
+}
+
+#[test]
+fn a_fact_is_withheld_with_its_sentence_and_nothing_else() {
+    let facts = |text| match read_text(text, Path::new("set")) {
+        Ok(set) => set[0].facts.clone(),
+        Err(error) => panic!("{error}"),
+    };
+    let depth = facts(
+        r#"{"id":"a","split":"train","kind":"answerable","question":"How deep?","place":{"country":"US"},"gold":{"document":"d","section":"s"},"facts":[{"name":"depth","numbers":[2],"unit":"inch"}],"answer":"2 inches deep."}"#,
+    );
+    let text = "Plant in May. Plant 5.08 cm deep. Firm the soil.\n| depth | row |\n| 2 inches | 30 inches |";
+    assert_eq!(
+        without(text, &depth),
+        "Plant in May. Firm the soil.\n| depth | row |"
+    );
+    assert_eq!(without("2 inches.", &depth), "");
+    assert_eq!(without(text, &[]), text);
 }
 
 #[test]
