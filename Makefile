@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train soak soak-ingest soak-edition soak-push soak-cuts fuzz bench bench-generate bench-search bench-library check clean
+.PHONY: help setup demo test test-models study train train-spans soak soak-ingest soak-edition soak-push soak-cuts soak-power fuzz bench bench-generate bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -25,6 +25,9 @@ study: ## Ask the sample farm's test questions of every arm, write docs/study
 train: ## Tune the sample farm's adapter anew (half an hour; installs PyTorch beside the build)
 	@scripts/train.sh
 
+train-spans: ## Tune on short answers copied from passages (DATA=a BEIR folder with answers), print the arms
+	@scripts/train-spans.sh
+
 soak: ## The long tests: 20 kills at random moments, a broker restart, floods
 	@scripts/soak.sh
 
@@ -39,6 +42,9 @@ soak-push: ## The long test of pushes: three boxes, three editions, a broker res
 
 soak-cuts: ## The long test of cuts: a process killed at every write of an update, and 300 times at random
 	@scripts/soak-cuts.sh
+
+soak-power: ## The long test of power cuts: a virtual machine is switched off in the midst of updates
+	@scripts/soak-power.sh
 
 fuzz: ## Fuzz all that is read from outside (SECONDS_EACH=60, ONLY=target, AT_ONCE=2)
 	@scripts/fuzz.sh

