@@ -54,6 +54,13 @@ import_models() {
     "$target/release/almanac" --state "$1" models --cache "$cache" import
 }
 
+# A Python of its own with what training needs; $venv is its folder.
+training_packages() {
+    venv=$target/train/venv
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet -r training/requirements.txt
+}
+
 # What the long tests need, in two steps: system packages and the models for the tests.
 long_test_parts() {
     step "System packages"

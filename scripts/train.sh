@@ -9,7 +9,6 @@ steps=6
 cd "$root"
 state=$target/train
 out=${OUT:-$root/models/farm-adapter}
-venv=$state/venv
 almanac() {
     "$target/release/almanac" --state "$state" "$@"
 }
@@ -30,8 +29,7 @@ almanac study lessons --split train --out "$state/train.jsonl"
 almanac study lessons --split dev --out "$state/dev.jsonl"
 
 step "Python packages (the first time several GB)"
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet -r training/requirements.txt
+training_packages
 
 step "Tuning (half an hour on two cores)"
 mkdir -p "$state/adapter"
