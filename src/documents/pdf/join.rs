@@ -2,11 +2,24 @@
 
 use std::collections::HashMap;
 
-/// The words of a document that stand whole inside a line, in lower case.
+/// How a document writes its words.
 #[derive(Debug, Default)]
-pub(super) struct Vocabulary(HashMap<String, u32>);
+pub(super) struct Vocabulary {
+    /// The words that stand whole inside a line, in lower case.
+    words: HashMap<String, u32>,
+    /// No word is broken: a hyphen at a line's end is the word's own.
+    is_unbroken: bool,
+}
 
 impl Vocabulary {
+    /// Without words; `is_unbroken` where the document breaks none at the ends of lines.
+    pub fn new(is_unbroken: bool) -> Self {
+        Vocabulary {
+            is_unbroken,
+            ..Self::default()
+        }
+    }
+
     /// Adds the words of a line, save those that may be broken: the last, and the first after a hyphen.
     pub fn add_line(&mut self, text: &str, after_hyphen: bool) {
         let mut words: Vec<&str> = text.split(' ').skip(usize::from(after_hyphen)).collect();
@@ -14,13 +27,13 @@ impl Vocabulary {
         for word in words {
             let bare = bare(word);
             if !bare.is_empty() {
-                *self.0.entry(bare.to_lowercase()).or_default() += 1;
+                *self.words.entry(bare.to_lowercase()).or_default() += 1;
             }
         }
     }
 
     fn count(&self, word: &str) -> u32 {
-        self.0
+        self.words
             .get(&word.to_lowercase())
             .copied()
             .unwrap_or_default()
@@ -60,12 +73,16 @@ fn push_line(out: &mut String, line: &str, vocabulary: &Vocabulary) {
         if !whole_head {
             out.push(' ');
         }
-    } else if !(out.ends_with(['–', '—', '/']) && next.is_alphanumeric()
-        || is_link(out) && !next.is_uppercase())
-    {
+    } else if !(is_tied(out) && next.is_alphanumeric() || is_link(out) && !next.is_uppercase()) {
         out.push(' ');
     }
     out.push_str(line);
+}
+
+/// Whether the text ends in a dash or slash that stands against its word.
+fn is_tied(out: &str) -> bool {
+    let mut last = out.chars().rev();
+    matches!(last.next(), Some('–' | '—' | '/')) && last.next().is_some_and(|ch| ch != ' ')
 }
 
 /// Whether the text ends within a web address.
@@ -135,6 +152,9 @@ fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     if hyphenated != whole {
         return hyphenated > whole;
     }
+    if vocabulary.is_unbroken {
+        return true;
+    }
     if SECOND_HALVES.contains(&&*tail.to_lowercase()) {
         return true;
     }
@@ -188,6 +208,20 @@ mod tests {
             join(&["water-", "logging"], "water logging waterlogging"),
             "waterlogging"
         );
+    }
+
+    #[test]
+    fn where_no_word_is_broken_every_hyphen_stays() {
+        let mut vocabulary = Vocabulary::new(true);
+        assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a cross-breed");
+        vocabulary.add_line("one crossbreed more .", false);
+        assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a crossbreed");
+    }
+
+    #[test]
+    fn a_dash_between_spaces_keeps_them() {
+        assert_eq!(join(&["early –", "late"], ""), "early – late");
+        assert_eq!(join(&["kg/", "ha"], ""), "kg/ha");
     }
 
     #[test]
