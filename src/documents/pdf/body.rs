@@ -85,7 +85,10 @@ impl Usual {
     }
 }
 
-/// Whether the document breaks no words at the ends of its lines, as programs do by default.
+/// Fewest long lines that tell how justified text is broken.
+const MIN_JUSTIFIED: usize = 60;
+
+/// Whether the lines end as if the document broke no words, as programs do by default.
 pub(super) fn is_unbroken(lines: &[Line]) -> bool {
     let long = || {
         let is_long = |line: &&Line| line.grid.is_none() && line.letters() > 20;
@@ -96,8 +99,12 @@ pub(super) fn is_unbroken(lines: &[Line]) -> bool {
     let all = long().count();
     // Some lines end in a hyphen of their own. Justified ones, which end alike, are broken more often.
     let ragged = 5 * long().filter(full).count() < 2 * all;
-    let rare = if ragged { 25 } else { 50 };
-    rare * long().filter(broken).count() < all
+    let broken = long().filter(broken).count();
+    if ragged {
+        25 * broken < all
+    } else {
+        all >= MIN_JUSTIFIED && 50 * broken < all
+    }
 }
 
 fn is_near(size: f32, usual: f32) -> bool {

@@ -8,6 +8,9 @@ const MAX_DOTS: usize = 400;
 /// How far before its item a bullet stands at most, in sizes of the text.
 const REACH: f32 = 2.5;
 
+/// Width in which an item has some letters, in sizes of the text.
+const ITEM: f32 = 10.0;
+
 /// White before a bullet, in sizes of the text: within a line a shape is none.
 const WHITE: f32 = 1.5;
 
@@ -43,7 +46,13 @@ fn bullet(dot: &Rect, glyphs: &[Glyph]) -> Option<Glyph> {
     let is_first = !written().any(|glyph| {
         beside(glyph, dot) && glyph.x0 < dot.x1 && glyph.x1 > dot.x0 - WHITE * glyph.size
     });
-    (is_near && is_first).then_some(Glyph {
+    // The points of a drawing have a letter beside them.
+    let words = written().filter(|glyph| {
+        glyph.ch.is_alphabetic()
+            && beside(glyph, dot)
+            && (next.x0..next.x0 + ITEM * next.size).contains(&glyph.x0)
+    });
+    (is_near && is_first && words.count() > 3).then_some(Glyph {
         ch: '•',
         x0: dot.x0,
         x1: dot.x1,

@@ -119,6 +119,29 @@ fn frames_around_prose_empty_frames_and_crossing_axes_are_no_tables() {
 }
 
 #[test]
+fn lines_through_words_and_cells_without_words_are_a_drawing() {
+    let page = page(&[50.0, 120.0, 250.0], &[100.0, 116.0, 132.0]);
+    let with = |first: &str| {
+        let mut glyphs = text(&[
+            (first, 55.0, 112.0),
+            ("yield", 170.0, 112.0),
+            ("maize", 55.0, 128.0),
+            ("three", 170.0, 128.0),
+        ]);
+        tables(&page, &mut glyphs).len()
+    };
+    assert_eq!(with("crop"), 1);
+    assert_eq!(with("intercroppings"), 0, "it reaches over the border");
+    let mut letters = text(&[
+        ("x", 55.0, 112.0),
+        ("y", 125.0, 112.0),
+        ("0", 55.0, 128.0),
+        ("1 2", 125.0, 128.0),
+    ]);
+    assert_eq!(tables(&page, &mut letters), []);
+}
+
+#[test]
 fn rows_that_only_white_parts_are_left_to_their_lines() {
     let page = page(&[50.0, 250.0, 450.0], &[100.0, 116.0, 190.0]);
     let mut glyphs = text(&[("Crop", 55.0, 112.0), ("Rate", 255.0, 112.0)]);
@@ -133,14 +156,14 @@ fn rows_that_only_white_parts_are_left_to_their_lines() {
 fn a_grid_keeps_the_places_of_its_rows() {
     let page = page(&[50.0, 120.0, 250.0], &[100.0, 116.0, 132.0]);
     let mut glyphs = text(&[
-        ("a", 55.0, 112.0),
-        ("b", 125.0, 112.0),
-        ("c", 55.0, 128.0),
-        ("d", 125.0, 128.0),
+        ("crop", 55.0, 112.0),
+        ("rate", 125.0, 112.0),
+        ("maize", 55.0, 128.0),
+        ("25", 125.0, 128.0),
     ]);
     let grids = take(&page, &mut glyphs);
     let runs = grids[0].runs(7);
     let places: Vec<_> = runs.iter().map(|run| (run.row, run.y)).collect();
     assert_eq!(places, [(Some((7, 0)), 112.0), (Some((7, 1)), 128.0)]);
-    assert_eq!(grids[0].line(1).expect("a row").text(), "c d");
+    assert_eq!(grids[0].line(1).expect("a row").text(), "maize 25");
 }

@@ -32,6 +32,21 @@ impl Vocabulary {
         }
     }
 
+    /// Takes back that no word is broken where `lines` break one that stands whole elsewhere.
+    pub fn check(&mut self, lines: &[String]) {
+        let is_evident = lines.windows(2).any(|pair| {
+            let (head, tail) = (pair[0].rsplit(' ').next(), pair[1].split(' ').next());
+            let head = head.and_then(|head| head.strip_suffix('-')).map(bare);
+            let (Some(head), Some(tail)) = (head, tail.map(bare)) else {
+                return false;
+            };
+            !head.is_empty()
+                && tail.starts_with(char::is_lowercase)
+                && self.count(&format!("{head}{tail}")) > self.count(&format!("{head}-{tail}"))
+        });
+        self.is_unbroken &= !is_evident;
+    }
+
     fn count(&self, word: &str) -> u32 {
         self.words
             .get(&word.to_lowercase())
@@ -135,6 +150,14 @@ const SECOND_HALVES: [&str; 40] = [
     "friendly",
 ];
 
+/// "block-by-" and "two-": the next hyphen of a compound, and a number before what it counts.
+fn goes_on_as_compound(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
+    let last = head.rsplit_once('-').map(|(_, last)| last);
+    let counts = matches!(&*head.to_lowercase(), "two" | "three" | "four" | "five")
+        && !matches!(tail, "teen" | "some" | "fold");
+    counts || last.is_some_and(|last| vocabulary.count(last) > 0)
+}
+
 /// Whether the hyphen between `head` and `tail` belongs to the word.
 fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     let starts = tail.chars().next().unwrap_or(' ');
@@ -155,7 +178,8 @@ fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     if vocabulary.is_unbroken {
         return true;
     }
-    if SECOND_HALVES.contains(&&*tail.to_lowercase()) {
+    if goes_on_as_compound(head, tail, vocabulary) || SECOND_HALVES.contains(&&*tail.to_lowercase())
+    {
         return true;
     }
     let part = head.rsplit('-').next().unwrap_or(head);
@@ -216,6 +240,18 @@ mod tests {
         assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a cross-breed");
         vocabulary.add_line("one crossbreed more .", false);
         assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a crossbreed");
+        let broken = ["the cross-", "breed of"].map(str::to_owned);
+        vocabulary.check(&broken);
+        let found = lines(&["germi-", "nation"], &vocabulary);
+        assert_eq!(found, "germination", "it breaks words after all");
+    }
+
+    #[test]
+    fn compounds_of_several_words_and_numbers_keep_their_hyphens() {
+        assert_eq!(join(&["block-by-", "block"], "by"), "block-by-block");
+        assert_eq!(join(&["non-signifi-", "cant"], "non"), "non-significant");
+        assert_eq!(join(&["two-", "thirds"], ""), "two-thirds");
+        assert_eq!(join(&["four-", "teen"], ""), "fourteen");
     }
 
     #[test]

@@ -99,11 +99,13 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
     }
     let usual = Usual::of(&layout.lines, survey.body);
     let mut vocabulary = Vocabulary::new(body::is_unbroken(&layout.lines));
+    let texts: Vec<String> = layout.lines.iter().map(Line::text).collect();
     let mut broken = false;
-    for text in layout.lines.iter().map(Line::text) {
-        vocabulary.add_line(&text, broken);
+    for text in &texts {
+        vocabulary.add_line(text, broken);
         broken = text.ends_with(['-', '\u{ad}']);
     }
+    vocabulary.check(&texts);
     let pieces = flow::pieces(&layout.lines, &layout.drawn, &usual, &vocabulary);
     let structure = structure::build(pieces, &usual);
     if structure.sections.is_empty() {

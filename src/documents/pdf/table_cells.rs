@@ -68,7 +68,8 @@ fn is_continued(row: &[String], gap: f32, size: f32) -> bool {
     row.len() > 1 && row[0].is_empty() && 2 * filled <= row.len().max(2) && gap < 1.5 * size
 }
 
-fn append(row: &mut [String], more: &[String]) {
+/// Puts the words of `more` behind those of the cells of `row`.
+pub(super) fn append(row: &mut [String], more: &[String]) {
     for (cell, more) in row.iter_mut().zip(more) {
         if !more.is_empty() {
             if !cell.is_empty() {

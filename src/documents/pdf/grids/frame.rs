@@ -154,7 +154,7 @@ impl Frame {
             .any(|line| (middle(line.y0, line.y1) - y).abs() < NEAR && line.x0 <= x && line.x1 >= x)
     }
 
-    /// The cells with what stands in them; `None` where a cell is no rectangle.
+    /// The cells with what stands in them; `None` where a cell is no rectangle or a word stands in two.
     pub fn cells(&self, glyphs: &[Glyph]) -> Option<Vec<Cell>> {
         let owners = self.owners();
         let columns = self.columns();
@@ -188,10 +188,17 @@ impl Frame {
         if slots != owners.len() {
             return None;
         }
+        let mut before: Option<(&Glyph, Option<usize>)> = None;
         for glyph in glyphs {
-            if let Some(slot) = self.slot(glyph) {
-                cells[of_slot[slot]].glyphs.push(*glyph);
+            let cell = self.slot(glyph).map(|slot| of_slot[slot]);
+            // In drawings lines go right through words.
+            if before.is_some_and(|(last, of)| of != cell && is_one_word(last, glyph)) {
+                return None;
             }
+            if let Some(cell) = cell {
+                cells[cell].glyphs.push(*glyph);
+            }
+            before = Some((glyph, cell));
         }
         for cell in &mut cells {
             cell.lines = lines::lines(lines::runs(&cell.glyphs));
@@ -204,6 +211,14 @@ impl Frame {
         }
         Some(cells)
     }
+}
+
+/// Whether two glyphs, drawn one after the other, belong to one word.
+fn is_one_word(one: &Glyph, next: &Glyph) -> bool {
+    !one.ch.is_whitespace()
+        && !next.ch.is_whitespace()
+        && (one.y - next.y).abs() < 0.3 * one.size
+        && (next.x0 - one.x1).abs() < 0.1 * one.size
 }
 
 fn band(borders: &[f32], at: f32) -> Option<usize> {

@@ -105,6 +105,12 @@ impl Cell {
         self.glyphs.iter().filter(|glyph| glyph.ch != ' ').count()
     }
 
+    fn has_word(&self) -> bool {
+        let words = self.lines.iter().flat_map(|line| &line.words);
+        let letters = |text: &str| text.chars().filter(|ch| ch.is_alphabetic()).count();
+        words.into_iter().any(|word| letters(&word.text) > 2)
+    }
+
     fn is_bold(&self) -> bool {
         self.lines
             .iter()
@@ -138,9 +144,12 @@ impl Grid {
         let prose = filled.iter().any(|cell| cell.letters() > MAX_CELL)
             || letters > MAX_MEAN * filled.len();
         let columns = filled.iter().any(|cell| cell.column > 0);
+        // What figures are named by; a drawing has letters and numbers.
+        let named = filled.iter().filter(|cell| cell.has_word()).count();
         filled.len() >= 3
             && 2 * filled.len() >= self.cells.len()
             && columns
+            && named > 1
             && !prose
             && !self.rows().iter().any(|row| is_listing(row))
             && self.table(None, &Vocabulary::default()).is_some()

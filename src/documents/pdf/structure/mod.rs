@@ -7,6 +7,7 @@ mod roles;
 use super::body::Usual;
 use super::flow::{Content, Look, Piece};
 use super::references;
+use super::table_cells::append;
 use front::{front, front_end, take_byline, take_title};
 use levels::Levels;
 use roles::{Role, is_formal, role};
@@ -215,7 +216,13 @@ impl Builder<'_> {
             && table.caption.is_none()
             && before.header == table.header
         {
-            before.rows.extend(table.rows);
+            let mut rows = table.rows.into_iter().peekable();
+            // A row that the page's end cuts goes on without its first cell.
+            let is_cut = |row: &Vec<String>| row.first().is_some_and(String::is_empty);
+            if let (Some(last), Some(rest)) = (before.rows.last_mut(), rows.next_if(is_cut)) {
+                append(last, &rest);
+            }
+            before.rows.extend(rows);
             return None;
         }
         Some(table)
