@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use almanac::documents::extraction::{Truth, measure};
 use almanac::documents::pdf::{PdfError, read_pdf};
+use almanac::documents::{Body, Section, read_bytes};
 use support::data;
 
 fn pdfs(folder: &Path) -> Vec<PathBuf> {
@@ -123,4 +124,96 @@ fn no_damage_makes_the_reader_panic() {
             assert!(!panicked, "{}: the parser panicked", file.display());
         }
     }
+}
+
+/// The files of `folder` that a browser printed.
+fn printed(folder: &Path) -> Vec<PathBuf> {
+    let all = pdfs(folder).into_iter();
+    all.filter(|pdf| pdf.with_extension("html").is_file())
+        .collect()
+}
+
+/// Headings with their level and what stands under them.
+type Tree = Vec<(Vec<String>, u8, Vec<Body>)>;
+
+/// What both forms of a page say, with its title: a list that goes on overleaf is one, and the numbers of its items, which a
+/// page does not write, are left out.
+fn tree(file: &Path) -> (String, Tree) {
+    let name = file
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    let document = read_bytes(file, &name, &fs::read(file).expect("readable")).expect("a document");
+    let blocks = |section: &Section| {
+        let mut bodies: Vec<Body> = Vec::new();
+        for block in &section.blocks {
+            match (bodies.last_mut(), block.body.clone()) {
+                (Some(Body::List(open)), Body::List(items)) => {
+                    open.extend(items.into_iter().map(unnumbered));
+                }
+                (_, Body::List(items)) => {
+                    bodies.push(Body::List(items.into_iter().map(unnumbered).collect()));
+                }
+                (_, body) => bodies.push(body),
+            }
+        }
+        bodies
+    };
+    let sections = document.sections.iter();
+    let tree = sections
+        .map(|section| (section.headings.clone(), section.level, blocks(section)))
+        .collect();
+    (document.title, tree)
+}
+
+fn unnumbered(item: String) -> String {
+    match item.split_once(". ") {
+        Some((number, rest)) if number.parse::<u8>().is_ok() => rest.to_owned(),
+        _ => item,
+    }
+}
+
+/// A line for the title, each heading and each block.
+fn shown((title, tree): &(String, Tree)) -> Vec<String> {
+    let mut lines = vec![title.clone()];
+    for (path, level, bodies) in tree {
+        let path = path.join(" > ");
+        lines.push(format!("{level} {path}"));
+        lines.extend(bodies.iter().map(|body| format!("{path} {body:?}")));
+    }
+    lines
+}
+
+#[test]
+fn a_page_that_a_browser_printed_has_the_tree_of_its_html() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/references/printed");
+    let mut files = printed(&own);
+    assert!(files.len() >= 2, "{files:?}");
+    // More of them, of tests/references/print.py.
+    if let Some(folder) = std::env::var_os("ALMANAC_TEST_PRINTED") {
+        files.extend(printed(Path::new(&folder)));
+    }
+    let mut differing = Vec::new();
+    for file in &files {
+        let (print, page) = (tree(file), tree(&file.with_extension("html")));
+        if print == page {
+            continue;
+        }
+        let (print, page) = (shown(&print), shown(&page));
+        eprintln!("{}", file.display());
+        for line in page.iter().filter(|line| !print.contains(line)) {
+            eprintln!("  page:  {line}");
+        }
+        for line in print.iter().filter(|line| !page.contains(line)) {
+            eprintln!("  print: {line}");
+        }
+        differing.push(file);
+    }
+    eprintln!(
+        "{} of {} printed pages have the tree of their HTML",
+        files.len() - differing.len(),
+        files.len()
+    );
+    assert!(differing.is_empty(), "{differing:?}");
 }

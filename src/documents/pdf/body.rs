@@ -47,6 +47,8 @@ impl Usual {
             }
             if let Some(next) = lines.get(index + 1)
                 && next.column == line.column
+                && line.grid.is_none()
+                && next.grid.is_none()
                 && is_near(next.size, size)
             {
                 *gaps.entry(quarter(next.y - line.y)).or_default() += 1;
@@ -80,6 +82,28 @@ impl Usual {
 
     pub fn is_plain(&self, word: &Word) -> bool {
         self.is_size(word.size) && !self.is_bold(word) && !word.style.italic
+    }
+}
+
+/// Fewest long lines that tell how justified text is broken.
+const MIN_JUSTIFIED: usize = 60;
+
+/// Whether the lines end as if the document broke no words, as programs do by default.
+pub(super) fn is_unbroken(lines: &[Line]) -> bool {
+    let long = || {
+        let is_long = |line: &&Line| line.grid.is_none() && line.letters() > 20;
+        lines.iter().filter(is_long)
+    };
+    let full = |line: &&Line| (line.right - line.x1).abs() < 0.1 * line.size;
+    let broken = |line: &&Line| line.text().ends_with('-');
+    let all = long().count();
+    // Some lines end in a hyphen of their own. Justified ones, which end alike, are broken more often.
+    let ragged = 5 * long().filter(full).count() < 2 * all;
+    let broken = long().filter(broken).count();
+    if ragged {
+        25 * broken < all
+    } else {
+        all >= MIN_JUSTIFIED && 50 * broken < all
     }
 }
 

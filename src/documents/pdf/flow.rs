@@ -1,12 +1,12 @@
 //! Lines to pieces in reading order: headings, paragraphs, items, tables, captions, notes.
 
 use super::body::Usual;
+use super::grids::{Drawn, Grid};
 use super::headings;
 use super::join::{self, Vocabulary};
 use super::labels::{is_contents, label_captions, label_notes, skip_fragments};
 use super::lines::{Line, joined};
 use super::lists;
-use super::page::Rect;
 use super::table_cells;
 use super::tables;
 use crate::documents::Table;
@@ -59,15 +59,15 @@ pub(super) enum Label {
     Skip,
 }
 
-/// The pieces of `lines`; `rules` are those of each page.
+/// The pieces of `lines`; `drawn` is what is drawn around them.
 pub(super) fn pieces(
     lines: &[Line],
-    rules: &[Vec<Rect>],
+    drawn: &Drawn,
     usual: &Usual,
     vocabulary: &Vocabulary,
 ) -> Vec<Piece> {
     let mut labels = vec![Label::Text; lines.len()];
-    let tables = tables::find(lines, rules, usual);
+    let tables = tables::find(lines, drawn, usual);
     for (number, table) in tables.iter().enumerate() {
         for index in table.lines() {
             labels[index] = Label::Table(number);
@@ -89,6 +89,7 @@ pub(super) fn pieces(
     skip_fragments(lines, usual, &mut labels);
     let mut flow = Flow {
         lines,
+        grids: &drawn.grids,
         usual,
         vocabulary,
         pieces: Vec::new(),
@@ -134,14 +135,39 @@ pub(super) fn pieces(
     flow.pieces
 }
 
+fn ends_sentence(text: &str) -> bool {
+    text.ends_with(['.', ':', '?', '!', '”', '"', ')', ']', ';'])
+}
+
 /// Whether the line before ends although the next word had fitted in.
 pub(super) fn is_deliberate_break(before: &Line, line: &Line) -> bool {
     let first = line.words.first().map_or(0.0, |word| word.x1 - word.x0);
     before.x1 + first + 1.2 * before.size < before.right
 }
 
+/// Whether a number that looks like an item's mark goes on with the sentence of the line before, which
+/// is full and not ended: "about June / 1. Then".
+fn is_number_in_text(first: &Line, before: &Line, line: &Line, usual: &Usual) -> bool {
+    let starts =
+        |line: &Line, is: fn(&str) -> bool| line.words.first().is_some_and(|w| is(&w.text));
+    if ends_sentence(&before.text())
+        || starts(line, lists::is_bullet)
+        || is_deliberate_break(before, line)
+    {
+        return false;
+    }
+    let place = |line: &Line| line.x0 - line.left;
+    let near = line.column != before.column || line.y - before.y < 1.2 * usual.leading;
+    if starts(first, lists::is_mark) {
+        // A mark of this list stands where the first one does.
+        return near && place(line) > place(first) + 0.5 * line.size;
+    }
+    near && (place(line) - place(before)).abs() < 0.5 * line.size
+}
+
 struct Flow<'a> {
     lines: &'a [Line],
+    grids: &'a [Grid],
     usual: &'a Usual,
     vocabulary: &'a Vocabulary,
     pieces: Vec<Piece>,
@@ -177,17 +203,22 @@ impl Flow<'_> {
             .is_some_and(|word| lists::is_mark(&word.text))
             || line.text().starts_with('•');
         let text = before.text();
-        let ended = text.ends_with(['.', ':', '?', '!', '”', '"', ')', ']', ';']);
+        let ended = ends_sentence(&text);
         let lower = line.text().starts_with(char::is_lowercase);
         let in_item = first
             .words
             .first()
             .is_some_and(|word| lists::is_mark(&word.text));
-        if mark && (!lower || ended) {
+        let indent = line.x0 - line.left;
+        if mark && (!lower || ended) && !is_number_in_text(first, before, line, self.usual) {
             return !text.ends_with('-') || ended;
         }
-        let indent = line.x0 - line.left;
         if line.column != before.column {
+            // Lines hang under an item's text overleaf, too; what stands further left is no part of it.
+            let over = indent - (first.x0 - first.left);
+            if in_item && over.abs() > 0.5 * size {
+                return over < 0.0;
+            }
             let fresh = ended && (is_deliberate_break(before, line) || indent > 0.8 * size);
             return fresh && !lower;
         }
@@ -261,7 +292,16 @@ impl Flow<'_> {
     }
 
     fn table(&mut self, found: &tables::Found) {
-        let table = table_cells::read(found, self.lines);
+        // A table without a caption stands where it is spoken of: what comes after it is new.
+        let is_ended = |at: &usize| ends_sentence(&self.lines[*at].text());
+        if found.caption.is_empty() && self.open.last().is_some_and(is_ended) {
+            self.close();
+        }
+        let grid = found.grid.and_then(|grid| self.grids.get(grid));
+        let caption = || table_cells::caption(found, self.lines);
+        let table = grid
+            .and_then(|grid| grid.table(caption(), self.vocabulary))
+            .unwrap_or_else(|| table_cells::read(found, self.lines));
         let Some(first) = found.lines().next().map(|at| &self.lines[at]) else {
             return;
         };

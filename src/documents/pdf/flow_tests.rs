@@ -3,7 +3,7 @@
 use super::super::body::Usual;
 use super::super::join::Vocabulary;
 use super::super::lines::{Line, Word};
-use super::super::page::Style;
+use super::super::page::{Rect, Style};
 use super::*;
 
 fn usual() -> Usual {
@@ -81,7 +81,7 @@ fn bold(text: &str, y: f32) -> Line {
 const FULL: &str = "Maize is planted when the rains are steady and";
 
 fn shown(lines: &[Line]) -> Vec<String> {
-    pieces(lines, &[Vec::new()], &usual(), &Vocabulary::default())
+    pieces(lines, &Drawn::default(), &usual(), &Vocabulary::default())
         .into_iter()
         .map(|piece| match piece.kind {
             Content::Heading { text, look } if look.run_in => format!("run-in: {text}"),
@@ -191,7 +191,7 @@ fn a_table_without_rules_is_found_by_its_cells() {
         line(FULL, 50.0, 170.0),
         line("the soil is moist.", 50.0, 182.0),
     ];
-    let found = pieces(&lines, &[Vec::new()], &usual(), &Vocabulary::default());
+    let found = pieces(&lines, &Drawn::default(), &usual(), &Vocabulary::default());
     let Content::Table(table) = &found[0].kind else {
         panic!("no table: {found:?}");
     };
@@ -217,8 +217,11 @@ fn rules_bound_a_table_and_part_its_header() {
         line(FULL, 50.0, 180.0),
         line(FULL, 50.0, 192.0),
     ];
-    let rules = vec![vec![rule(108.0), rule(138.0), rule(160.0)]];
-    let found = pieces(&lines, &rules, &usual(), &Vocabulary::default());
+    let drawn = Drawn {
+        rules: vec![vec![rule(108.0), rule(138.0), rule(160.0)]],
+        ..Drawn::default()
+    };
+    let found = pieces(&lines, &drawn, &usual(), &Vocabulary::default());
     let Content::Table(table) = &found[0].kind else {
         panic!("no table: {found:?}");
     };

@@ -22,7 +22,8 @@ pub(super) struct Row {
 
 /// The rows near the top and the bottom of a page.
 pub(super) fn rows(runs: &[Run], page_height: f32) -> Vec<Row> {
-    let mut sorted: Vec<&Run> = runs.iter().collect();
+    // What repeats over the columns of a table that goes on overleaf is its head.
+    let mut sorted: Vec<&Run> = runs.iter().filter(|run| run.row.is_none()).collect();
     sorted.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x0.total_cmp(&b.x0)));
     let mut rows: Vec<Row> = Vec::new();
     for run in sorted {

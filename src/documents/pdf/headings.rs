@@ -84,7 +84,8 @@ pub(super) fn is_heading(
         return false;
     }
     let first = &line.words[0].text;
-    if lists::is_bullet(first) || text.ends_with([',', ';']) || text.contains('@') {
+    let breaks_off = text.ends_with([',', ';']) && !goes_on_below(lines, at, usual);
+    if lists::is_bullet(first) || breaks_off || text.contains('@') {
         return false;
     }
     // The head of a table is bold, too; behind a number or letter there may be a gap.
@@ -153,6 +154,14 @@ pub(super) fn is_heading(
         && !text.ends_with(['.', ':', '!', '?'])
         && line.cells(WIDE_GAP).len() == 1
         && line.share(|word| word.raised) < 0.01
+}
+
+/// Whether the next line goes on with the large bold heading of the line `at`.
+fn goes_on_below(lines: &[Line], at: usize, usual: &Usual) -> bool {
+    let line = &lines[at];
+    let large = line.size > 1.07 * usual.size && look(line, usual).bold;
+    let next = lines.get(at + 1);
+    large && next.is_some_and(|next| belongs(line, next, usual) && !is_deliberate_break(line, next))
 }
 
 /// Whether the heading ends within the next line, where its paragraph begins.

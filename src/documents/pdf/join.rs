@@ -2,11 +2,24 @@
 
 use std::collections::HashMap;
 
-/// The words of a document that stand whole inside a line, in lower case.
+/// How a document writes its words.
 #[derive(Debug, Default)]
-pub(super) struct Vocabulary(HashMap<String, u32>);
+pub(super) struct Vocabulary {
+    /// The words that stand whole inside a line, in lower case.
+    words: HashMap<String, u32>,
+    /// No word is broken: a hyphen at a line's end is the word's own.
+    is_unbroken: bool,
+}
 
 impl Vocabulary {
+    /// Without words; `is_unbroken` where the document breaks none at the ends of lines.
+    pub fn new(is_unbroken: bool) -> Self {
+        Vocabulary {
+            is_unbroken,
+            ..Self::default()
+        }
+    }
+
     /// Adds the words of a line, save those that may be broken: the last, and the first after a hyphen.
     pub fn add_line(&mut self, text: &str, after_hyphen: bool) {
         let mut words: Vec<&str> = text.split(' ').skip(usize::from(after_hyphen)).collect();
@@ -14,13 +27,28 @@ impl Vocabulary {
         for word in words {
             let bare = bare(word);
             if !bare.is_empty() {
-                *self.0.entry(bare.to_lowercase()).or_default() += 1;
+                *self.words.entry(bare.to_lowercase()).or_default() += 1;
             }
         }
     }
 
+    /// Takes back that no word is broken where `lines` break one that stands whole elsewhere.
+    pub fn check(&mut self, lines: &[String]) {
+        let is_evident = lines.windows(2).any(|pair| {
+            let (head, tail) = (pair[0].rsplit(' ').next(), pair[1].split(' ').next());
+            let head = head.and_then(|head| head.strip_suffix('-')).map(bare);
+            let (Some(head), Some(tail)) = (head, tail.map(bare)) else {
+                return false;
+            };
+            !head.is_empty()
+                && tail.starts_with(char::is_lowercase)
+                && self.count(&format!("{head}{tail}")) > self.count(&format!("{head}-{tail}"))
+        });
+        self.is_unbroken &= !is_evident;
+    }
+
     fn count(&self, word: &str) -> u32 {
-        self.0
+        self.words
             .get(&word.to_lowercase())
             .copied()
             .unwrap_or_default()
@@ -60,12 +88,16 @@ fn push_line(out: &mut String, line: &str, vocabulary: &Vocabulary) {
         if !whole_head {
             out.push(' ');
         }
-    } else if !(out.ends_with(['–', '—', '/']) && next.is_alphanumeric()
-        || is_link(out) && !next.is_uppercase())
-    {
+    } else if !(is_tied(out) && next.is_alphanumeric() || is_link(out) && !next.is_uppercase()) {
         out.push(' ');
     }
     out.push_str(line);
+}
+
+/// Whether the text ends in a dash or slash that stands against its word.
+fn is_tied(out: &str) -> bool {
+    let mut last = out.chars().rev();
+    matches!(last.next(), Some('–' | '—' | '/')) && last.next().is_some_and(|ch| ch != ' ')
 }
 
 /// Whether the text ends within a web address.
@@ -118,6 +150,14 @@ const SECOND_HALVES: [&str; 40] = [
     "friendly",
 ];
 
+/// "block-by-" and "two-": the next hyphen of a compound, and a number before what it counts.
+fn goes_on_as_compound(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
+    let last = head.rsplit_once('-').map(|(_, last)| last);
+    let counts = matches!(&*head.to_lowercase(), "two" | "three" | "four" | "five")
+        && !matches!(tail, "teen" | "some" | "fold");
+    counts || last.is_some_and(|last| vocabulary.count(last) > 0)
+}
+
 /// Whether the hyphen between `head` and `tail` belongs to the word.
 fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     let starts = tail.chars().next().unwrap_or(' ');
@@ -135,7 +175,11 @@ fn keeps_hyphen(head: &str, tail: &str, vocabulary: &Vocabulary) -> bool {
     if hyphenated != whole {
         return hyphenated > whole;
     }
-    if SECOND_HALVES.contains(&&*tail.to_lowercase()) {
+    if vocabulary.is_unbroken {
+        return true;
+    }
+    if goes_on_as_compound(head, tail, vocabulary) || SECOND_HALVES.contains(&&*tail.to_lowercase())
+    {
         return true;
     }
     let part = head.rsplit('-').next().unwrap_or(head);
@@ -188,6 +232,32 @@ mod tests {
             join(&["water-", "logging"], "water logging waterlogging"),
             "waterlogging"
         );
+    }
+
+    #[test]
+    fn where_no_word_is_broken_every_hyphen_stays() {
+        let mut vocabulary = Vocabulary::new(true);
+        assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a cross-breed");
+        vocabulary.add_line("one crossbreed more .", false);
+        assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a crossbreed");
+        let broken = ["the cross-", "breed of"].map(str::to_owned);
+        vocabulary.check(&broken);
+        let found = lines(&["germi-", "nation"], &vocabulary);
+        assert_eq!(found, "germination", "it breaks words after all");
+    }
+
+    #[test]
+    fn compounds_of_several_words_and_numbers_keep_their_hyphens() {
+        assert_eq!(join(&["block-by-", "block"], "by"), "block-by-block");
+        assert_eq!(join(&["non-signifi-", "cant"], "non"), "non-significant");
+        assert_eq!(join(&["two-", "thirds"], ""), "two-thirds");
+        assert_eq!(join(&["four-", "teen"], ""), "fourteen");
+    }
+
+    #[test]
+    fn a_dash_between_spaces_keeps_them() {
+        assert_eq!(join(&["early –", "late"], ""), "early – late");
+        assert_eq!(join(&["kg/", "ha"], ""), "kg/ha");
     }
 
     #[test]

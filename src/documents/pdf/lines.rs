@@ -21,6 +21,8 @@ pub(super) struct Run {
     pub x1: f32,
     pub y: f32,
     pub size: f32,
+    /// Number of the grid on its page and of the row in it, where it stands for all of a table's row.
+    pub row: Option<(usize, usize)>,
 }
 
 impl Run {
@@ -71,6 +73,8 @@ pub(super) struct Line {
     pub right: f32,
     /// Number of the outlined or filled box around it, 0 without.
     pub boxed: u32,
+    /// Number of the grid, in the document, whose row it is.
+    pub grid: Option<usize>,
     /// Touches the page's first or last text, where notes and page numbers stand.
     pub is_last: bool,
 }
@@ -210,6 +214,7 @@ pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
                 x1: glyph.x1,
                 y: glyph.y,
                 size: glyph.size,
+                row: None,
             }),
         }
         fresh = false;

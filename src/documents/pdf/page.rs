@@ -54,8 +54,14 @@ pub(super) struct Page {
     pub glyphs: Vec<Glyph>,
     /// Horizontal lines, at most a few points thick.
     pub rules: Vec<Rect>,
+    /// Vertical lines, likewise.
+    pub uprights: Vec<Rect>,
+    /// Small round or square shapes: the bullets that browsers draw.
+    pub dots: Vec<Rect>,
     /// Filled or outlined areas that are larger than a line of text.
     pub boxes: Vec<Rect>,
+    /// Areas that thin lines outline: of cells that stand apart.
+    pub outlines: Vec<Rect>,
     /// Pictures.
     pub images: Vec<Rect>,
 }

@@ -5,15 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use super::PdfError;
-use super::body::{Sizes, Usual, quarter, usual_size};
-use super::columns::{self, Gutter};
+use super::body::{self, Sizes, Usual, quarter, usual_size};
+use super::columns;
 use super::content::{Budget, Interpreter};
 use super::front;
 use super::furniture::{self, Furniture, Row};
+use super::grids::{self, Drawn, Grid};
 use super::join::Vocabulary;
 use super::lines::{self, Line, Run};
-use super::page::{Page, Rect};
-use super::{flow, guard, structure};
+use super::page::Page;
+use super::{bullets, flow, guard, structure};
 use crate::documents::{Reference, Section};
 
 /// Most pages of a document that is read.
@@ -97,13 +98,15 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
         layout.add(number as u32 + 1, &page, &survey);
     }
     let usual = Usual::of(&layout.lines, survey.body);
-    let mut vocabulary = Vocabulary::default();
+    let mut vocabulary = Vocabulary::new(body::is_unbroken(&layout.lines));
+    let texts: Vec<String> = layout.lines.iter().map(Line::text).collect();
     let mut broken = false;
-    for text in layout.lines.iter().map(Line::text) {
-        vocabulary.add_line(&text, broken);
+    for text in &texts {
+        vocabulary.add_line(text, broken);
         broken = text.ends_with(['-', '\u{ad}']);
     }
-    let pieces = flow::pieces(&layout.lines, &layout.rules, &usual, &vocabulary);
+    vocabulary.check(&texts);
+    let pieces = flow::pieces(&layout.lines, &layout.drawn, &usual, &vocabulary);
     let structure = structure::build(pieces, &usual);
     if structure.sections.is_empty() {
         return Err(PdfError::NoText {
@@ -153,7 +156,7 @@ impl Survey {
                 *sizes.entry(quarter(glyph.size)).or_default() +=
                     usize::from(glyph.ch.is_alphabetic());
             }
-            let runs = text_runs(&page);
+            let (runs, _) = text_runs(&page);
             edges.push(furniture::rows(&runs, page.height));
             let body = usual_size(&sizes);
             let found = columns::gutters(&page, &runs, body, &[]);
@@ -197,11 +200,11 @@ fn common(places: &[f32], body: f32) -> Vec<f32> {
     shared
 }
 
-/// The runs of a page without what the file marks as decoration and what stands off the page.
-fn text_runs(page: &Page) -> Vec<Run> {
+/// The runs of a page without what the file marks as decoration and what stands off the page, and its grids.
+fn text_runs(page: &Page) -> (Vec<Run>, Vec<Grid>) {
     let marked = page.glyphs.iter().filter(|glyph| glyph.artifact).count();
     let believe = marked * 3 < page.glyphs.len();
-    let glyphs: Vec<_> = page
+    let mut glyphs: Vec<_> = page
         .glyphs
         .iter()
         .filter(|glyph| !(believe && glyph.artifact))
@@ -213,50 +216,73 @@ fn text_runs(page: &Page) -> Vec<Run> {
         })
         .copied()
         .collect();
+    let grids = grids::take(page, &mut glyphs);
+    glyphs.extend(bullets::drawn(page, &glyphs));
     let mut runs = lines::runs(&glyphs);
     runs.truncate(MAX_RUNS);
-    runs
+    for (number, grid) in grids.iter().enumerate() {
+        runs.extend(grid.runs(number));
+    }
+    (runs, grids)
 }
 
 /// All lines of a document in reading order.
 #[derive(Default)]
 struct Layout {
     lines: Vec<Line>,
-    /// Rules of each page.
-    rules: Vec<Vec<Rect>>,
+    drawn: Drawn,
     columns: u32,
 }
 
 impl Layout {
     fn add(&mut self, number: u32, page: &Page, survey: &Survey) {
-        let mut runs = text_runs(page);
+        let (mut runs, grids) = text_runs(page);
         let dropped: Vec<f32> = furniture::rows(&runs, page.height)
             .iter()
             .filter(|row| survey.furniture.is(row))
             .map(|row| row.y)
             .collect();
-        runs.retain(|run| !dropped.iter().any(|y| (run.y - y).abs() < 0.5 * run.size));
+        runs.retain(|run| {
+            run.row.is_some() || !dropped.iter().any(|y| (run.y - y).abs() < 0.5 * run.size)
+        });
         let gutters = columns::gutters(page, &runs, survey.body, &survey.gutters);
         let from = self.lines.len();
         for column in columns::columns(page, runs, &gutters) {
             self.columns += 1;
             let area = column.area;
-            for mut line in lines::lines(column.runs) {
+            for mut line in lines_of(column.runs, &grids, self.drawn.grids.len()) {
                 line.page = number;
                 line.column = self.columns;
                 // Kept for now: the gutters beside it.
                 (line.left, line.right) = (area.x0, area.x1);
-                line.boxed = box_around(page, &line, &gutters);
+                line.boxed = box_around(page, &line);
                 self.lines.push(line);
             }
         }
         set_borders(&mut self.lines[from..]);
-        self.rules.push(page.rules.clone());
+        self.drawn.rules.push(page.rules.clone());
+        self.drawn.grids.extend(grids);
     }
 }
 
+/// The lines of a column; the rows of `grids` are lines among them, `first` is the number of the first grid.
+fn lines_of(runs: Vec<Run>, grids: &[Grid], first: usize) -> Vec<Line> {
+    let (rows, runs): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.row.is_some());
+    let mut lines = lines::lines(runs);
+    lines.extend(rows.iter().filter_map(|run| {
+        let (number, row) = run.row?;
+        let line = grids.get(number)?.line(row)?;
+        Some(Line {
+            grid: Some(first + number),
+            ..line
+        })
+    }));
+    lines.sort_by(|a, b| a.y.total_cmp(&b.y));
+    lines
+}
+
 /// Number of the smallest box around `line`, 0 without.
-fn box_around(page: &Page, line: &Line, _gutters: &[Gutter]) -> u32 {
+fn box_around(page: &Page, line: &Line) -> u32 {
     page.boxes
         .iter()
         .enumerate()

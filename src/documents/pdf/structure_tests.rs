@@ -147,3 +147,45 @@ fn nothing_hangs_under_the_heading_of_a_box() {
         ["1 Planting", "2 Planting > Did you know?", "1 Planting"]
     );
 }
+
+#[test]
+fn a_table_that_goes_on_overleaf_under_its_head_is_one() {
+    let table = |page: u32, head: [&str; 2], rows: &[[&str; 2]]| Piece {
+        page,
+        ..piece(Content::Table(Table {
+            caption: None,
+            header: head.map(str::to_owned).to_vec(),
+            rows: rows
+                .iter()
+                .map(|row| row.map(str::to_owned).to_vec())
+                .collect(),
+        }))
+    };
+    let found = build(
+        vec![
+            heading("Growing maize", 20.0),
+            heading("Seed", 14.0),
+            paragraph(PROSE),
+            table(1, ["Crop", "Seed"], &[["Maize", "25 kg,"]]),
+            table(
+                2,
+                ["Crop", "Seed"],
+                &[["", "or 30 kg late"], ["Beans", "60 kg"]],
+            ),
+            table(3, ["Pest", "Sign"], &[["Borer", "holes"]]),
+        ],
+        &usual(),
+    );
+    let bodies: Vec<&Body> = found.sections[0].blocks[1..]
+        .iter()
+        .map(|block| &block.body)
+        .collect();
+    let [Body::Table(one), Body::Table(other)] = bodies[..] else {
+        panic!("not two tables: {bodies:?}");
+    };
+    assert_eq!(
+        one.rows,
+        [["Maize", "25 kg, or 30 kg late"], ["Beans", "60 kg"]]
+    );
+    assert_eq!(other.header, ["Pest", "Sign"]);
+}

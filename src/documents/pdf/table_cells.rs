@@ -8,10 +8,6 @@ use crate::documents::Table;
 
 /// The cells of `found`.
 pub(super) fn read(found: &Found, lines: &[Line]) -> Table {
-    let text = |indices: &[usize]| {
-        let parts: Vec<String> = indices.iter().map(|index| lines[*index].text()).collect();
-        join::lines(&parts, &join::Vocabulary::default())
-    };
     let mut rows: Vec<&Line> = found.rows.iter().map(|row| &lines[*row]).collect();
     rows.sort_by(|a, b| a.y.total_cmp(&b.y));
     let cells: Vec<Vec<&[Word]>> = rows.iter().map(|line| line.cells(CELL_GAP)).collect();
@@ -39,10 +35,16 @@ pub(super) fn read(found: &Found, lines: &[Line]) -> Table {
         }
     }
     Table {
-        caption: (!found.caption.is_empty()).then(|| text(&found.caption)),
+        caption: caption(found, lines),
         header,
         rows: body,
     }
+}
+
+/// The words of the caption of `found`.
+pub(super) fn caption(found: &Found, lines: &[Line]) -> Option<String> {
+    let parts: Vec<String> = found.caption.iter().map(|at| lines[*at].text()).collect();
+    (!parts.is_empty()).then(|| join::lines(&parts, &join::Vocabulary::default()))
 }
 
 fn rules_above(found: &Found, line: &Line) -> usize {
@@ -66,7 +68,8 @@ fn is_continued(row: &[String], gap: f32, size: f32) -> bool {
     row.len() > 1 && row[0].is_empty() && 2 * filled <= row.len().max(2) && gap < 1.5 * size
 }
 
-fn append(row: &mut [String], more: &[String]) {
+/// Puts the words of `more` behind those of the cells of `row`.
+pub(super) fn append(row: &mut [String], more: &[String]) {
     for (cell, more) in row.iter_mut().zip(more) {
         if !more.is_empty() {
             if !cell.is_empty() {

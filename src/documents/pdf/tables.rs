@@ -2,8 +2,10 @@
 
 use super::body::Usual;
 use super::captions::{self, Kind};
+use super::grids::Drawn;
 use super::lines::{Line, joined};
 use super::page::{Rect, are_alike};
+use super::table_grids;
 
 /// Gap between cells, in sizes of the table's text.
 pub(super) const CELL_GAP: f32 = 0.75;
@@ -23,6 +25,8 @@ pub(super) struct Found {
     pub notes: Vec<usize>,
     /// Heights of the rules in it.
     pub rules: Vec<Rect>,
+    /// Number of the grid that has its cells.
+    pub grid: Option<usize>,
 }
 
 impl Found {
@@ -36,16 +40,20 @@ impl Found {
     }
 }
 
-/// The tables among `lines`; `rules` are those of each page.
-pub(super) fn find(lines: &[Line], rules: &[Vec<Rect>], usual: &Usual) -> Vec<Found> {
+/// The tables among `lines`; `drawn` is what is drawn around them.
+pub(super) fn find(lines: &[Line], drawn: &Drawn, usual: &Usual) -> Vec<Found> {
     let mut taken = vec![false; lines.len()];
-    let mut tables: Vec<Found> = Vec::new();
+    let mut tables = table_grids::find(lines, drawn.grids.len(), usual);
+    for line in tables.iter().flat_map(Found::lines) {
+        taken[line] = true;
+    }
     for index in 0..lines.len() {
         let before = index.checked_sub(1).map(|before| &lines[before]);
         if taken[index] || captions::kind(&lines[index], before, usual) != Some(Kind::Table) {
             continue;
         }
-        let page_rules = rules
+        let page_rules = drawn
+            .rules
             .get(lines[index].page as usize - 1)
             .map_or(&[][..], Vec::as_slice);
         let table = captioned(lines, index, page_rules, usual, &taken);
@@ -66,6 +74,7 @@ pub(super) fn find(lines: &[Line], rules: &[Vec<Rect>], usual: &Usual) -> Vec<Fo
             rows,
             notes: Vec::new(),
             rules: Vec::new(),
+            grid: None,
         });
     }
     tables
@@ -114,11 +123,17 @@ fn captioned(lines: &[Line], start: usize, rules: &[Rect], usual: &Usual, taken:
         rows,
         notes,
         rules: chain,
+        grid: None,
     }
 }
 
 /// The caption's lines: to the first rule, wide gap or line of cells.
-fn caption_lines(lines: &[Line], start: usize, rule: Option<&Rect>, usual: &Usual) -> Vec<usize> {
+pub(super) fn caption_lines(
+    lines: &[Line],
+    start: usize,
+    rule: Option<&Rect>,
+    usual: &Usual,
+) -> Vec<usize> {
     let head = &lines[start];
     let mut caption = vec![start];
     for index in start + 1..lines.len().min(start + 8) {
@@ -133,6 +148,7 @@ fn caption_lines(lines: &[Line], start: usize, rule: Option<&Rect>, usual: &Usua
             || over_rule
             || !near
             || !like
+            || line.grid.is_some()
             || line.cells(WIDE_GAP).len() > 1
         {
             break;
@@ -241,7 +257,7 @@ fn preceding(lines: &[Line], start: usize, usual: &Usual) -> Vec<usize> {
 }
 
 /// Small print right under the table.
-fn notes(lines: &[Line], rows: &[usize], bottom: f32, usual: &Usual) -> Vec<usize> {
+pub(super) fn notes(lines: &[Line], rows: &[usize], bottom: f32, usual: &Usual) -> Vec<usize> {
     let Some(last) = rows.last() else {
         return Vec::new();
     };
@@ -250,7 +266,8 @@ fn notes(lines: &[Line], rows: &[usize], bottom: f32, usual: &Usual) -> Vec<usiz
     let mut y = bottom.max(lines[*last].y);
     for (index, line) in lines.iter().enumerate().skip(last + 1) {
         let small = line.size < 0.94 * usual.size;
-        if line.page != page || line.column != column || line.y - y > 2.2 * line.size || !small {
+        let apart = line.page != page || line.column != column || line.grid.is_some();
+        if apart || line.y - y > 2.2 * line.size || !small {
             break;
         }
         let label = captions::kind(line, None, usual);

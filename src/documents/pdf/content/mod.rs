@@ -82,7 +82,6 @@ impl<'a> Interpreter<'a> {
             path: Path::default(),
             marks: Vec::new(),
             sideways: [Vec::new(), Vec::new()],
-            uprights: Vec::new(),
         };
         run.operations(source.typed_operations(), source.resources(), 0);
         run.finish()
@@ -138,8 +137,6 @@ struct Run<'i, 'a> {
     marks: Vec<Mark>,
     /// Glyphs of text that runs upwards and downwards, already turned.
     sideways: [Vec<Glyph>; 2],
-    /// Vertical lines: the rules of a page that is turned.
-    uprights: Vec<Rect>,
 }
 
 impl<'a> Run<'_, 'a> {
@@ -286,6 +283,7 @@ impl<'a> Run<'_, 'a> {
     fn finish(self) -> Page {
         let mut page = self.upright();
         shapes::join_rules(&mut page.rules);
+        shapes::join_uprights(&mut page.uprights);
         page
     }
 
@@ -318,8 +316,11 @@ impl<'a> Run<'_, 'a> {
             height: width,
             turned: true,
             glyphs: std::mem::take(&mut self.sideways[turned]),
-            rules: self.uprights.iter().map(turn).collect(),
+            rules: self.page.uprights.iter().map(turn).collect(),
+            uprights: self.page.rules.iter().map(turn).collect(),
+            dots: self.page.dots.iter().map(turn).collect(),
             boxes: self.page.boxes.iter().map(turn).collect(),
+            outlines: self.page.outlines.iter().map(turn).collect(),
             images: self.page.images.iter().map(turn).collect(),
         }
     }

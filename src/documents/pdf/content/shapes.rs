@@ -12,6 +12,9 @@ const MAX_SHAPES: usize = 20_000;
 /// Rules are at most this thick, in points.
 const MAX_RULE: f64 = 3.0;
 
+/// Widths of drawn bullets, in points.
+const DOT: std::ops::Range<f32> = 1.5..9.0;
+
 /// Straight pieces of the path that is being built.
 #[derive(Default)]
 pub(super) struct Path {
@@ -19,6 +22,8 @@ pub(super) struct Path {
     start: Point,
     segments: Vec<(Point, Point)>,
     rects: Vec<(Point, Point)>,
+    /// Corners of the area that its curves keep within.
+    curved: Option<(Point, Point)>,
 }
 
 impl Run<'_, '_> {
@@ -28,9 +33,18 @@ impl Run<'_, '_> {
         match operation {
             Op::MoveTo(p) => self.move_to(p.0.as_f64(), p.1.as_f64()),
             Op::LineTo(p) => self.line_to(p.0.as_f64(), p.1.as_f64()),
-            Op::CubicTo(p) => self.path.at = self.place(p.4.as_f64(), p.5.as_f64()),
-            Op::CubicStartTo(p) => self.path.at = self.place(p.2.as_f64(), p.3.as_f64()),
-            Op::CubicEndTo(p) => self.path.at = self.place(p.2.as_f64(), p.3.as_f64()),
+            Op::CubicTo(p) => {
+                let ends = [(&p.0, &p.1), (&p.2, &p.3), (&p.4, &p.5)];
+                self.curve_to(&ends.map(|(x, y)| (x.as_f64(), y.as_f64())));
+            }
+            Op::CubicStartTo(p) => {
+                let ends = [(&p.0, &p.1), (&p.2, &p.3)];
+                self.curve_to(&ends.map(|(x, y)| (x.as_f64(), y.as_f64())));
+            }
+            Op::CubicEndTo(p) => {
+                let ends = [(&p.0, &p.1), (&p.2, &p.3)];
+                self.curve_to(&ends.map(|(x, y)| (x.as_f64(), y.as_f64())));
+            }
             Op::ClosePath(_) => self.close(),
             Op::RectPath(r) => {
                 let (x, y) = (r.0.as_f64(), r.1.as_f64());
@@ -84,6 +98,19 @@ impl Run<'_, '_> {
         self.segment(to);
     }
 
+    /// A curve whose control points and end are `points`; there is at least one.
+    fn curve_to(&mut self, points: &[(f64, f64)]) {
+        for (x, y) in points {
+            let point = self.place(*x, *y);
+            let (low, high) = self.path.curved.unwrap_or((self.path.at, self.path.at));
+            self.path.curved = Some((
+                Point::new(low.x.min(point.x), low.y.min(point.y)),
+                Point::new(high.x.max(point.x), high.y.max(point.y)),
+            ));
+            self.path.at = point;
+        }
+    }
+
     fn close(&mut self) {
         self.segment(self.path.start);
     }
@@ -98,10 +125,17 @@ impl Run<'_, '_> {
     /// Notes the shapes of the path and forgets it.
     fn paint(&mut self, stroke: bool) {
         let path = std::mem::take(&mut self.path);
+        if let Some((low, high)) = path.curved {
+            self.dot(rect(low, high));
+        }
         let [a, b, ..] = self.state.ctm.as_coeffs();
         let thick = self.state.line_width * a.hypot(b);
         for (from, to) in path.rects {
-            self.area(rect(from, to));
+            let area = rect(from, to);
+            if stroke && thick <= MAX_RULE && self.page.outlines.len() < MAX_SHAPES {
+                self.page.outlines.push(area);
+            }
+            self.area(area);
         }
         if stroke {
             for (from, to) in path.segments {
@@ -121,14 +155,24 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Notes `area` where it is as small and as wide as high as a bullet.
+    fn dot(&mut self, area: Rect) {
+        let (width, height) = (area.width(), area.height());
+        let is = DOT.contains(&width) && (width / height - 1.0).abs() < 0.25;
+        if is && self.page.dots.len() < MAX_SHAPES {
+            self.page.dots.push(area);
+        }
+    }
+
     fn area(&mut self, area: Rect) {
+        self.dot(area);
         if area.height() <= MAX_RULE as f32 {
             if area.width() > 10.0 && self.page.rules.len() < MAX_SHAPES {
                 self.page.rules.push(area);
             }
         } else if area.width() <= MAX_RULE as f32 {
-            if area.height() > 10.0 && self.uprights.len() < MAX_SHAPES {
-                self.uprights.push(area);
+            if area.height() > 10.0 && self.page.uprights.len() < MAX_SHAPES {
+                self.page.uprights.push(area);
             }
         } else if area.width() > 20.0 && area.height() > 8.0 && self.page.boxes.len() < MAX_SHAPES {
             self.page.boxes.push(area);
@@ -150,6 +194,19 @@ pub(super) fn join_rules(rules: &mut Vec<Rect>) {
         }
         touches
     });
+}
+
+/// The same for vertical lines: the borders of a column's cells.
+pub(super) fn join_uprights(uprights: &mut Vec<Rect>) {
+    let turn = |r: &Rect| Rect {
+        x0: r.y0,
+        y0: r.x0,
+        x1: r.y1,
+        y1: r.x1,
+    };
+    let mut turned: Vec<Rect> = uprights.iter().map(turn).collect();
+    join_rules(&mut turned);
+    *uprights = turned.iter().map(turn).collect();
 }
 
 fn rect(one: Point, other: Point) -> Rect {

@@ -7,11 +7,12 @@ mod roles;
 use super::body::Usual;
 use super::flow::{Content, Look, Piece};
 use super::references;
+use super::table_cells::append;
 use front::{front, front_end, take_byline, take_title};
 use levels::Levels;
 use roles::{Role, is_formal, role};
 
-use crate::documents::{Block, Body, Reference, Section};
+use crate::documents::{Block, Body, Reference, Section, Table};
 
 /// Deepest level of a heading.
 const MAX_LEVEL: u8 = 6;
@@ -31,10 +32,13 @@ pub(super) fn build(mut pieces: Vec<Piece>, usual: &Usual) -> Structure {
     let mut structure = Structure::default();
     take_title(&mut pieces, &mut structure, usual);
     take_byline(&mut pieces, &mut structure, usual);
-    let is_article = pieces.iter().any(|piece| {
-        matches!(&piece.kind, Content::Heading { text, .. }
-            if matches!(role(text), Role::Abstract | Role::References))
-    });
+    let has = |role_of: Role| {
+        pieces.iter().any(
+            |piece| matches!(&piece.kind, Content::Heading { text, .. } if role(text) == role_of),
+        )
+    };
+    // A leaflet names its sources, too.
+    let is_article = has(Role::Abstract) || has(Role::References) && has(Role::Main);
     let start = front_end(&pieces, is_article);
     let body = pieces.split_off(start);
     front(pieces, is_article, &mut structure);
@@ -179,7 +183,12 @@ impl Builder<'_> {
                 }
                 Body::List(vec![text])
             }
-            Content::Table(table) => Body::Table(table),
+            Content::Table(table) => {
+                let Some(table) = self.continued(page, table) else {
+                    return;
+                };
+                Body::Table(table)
+            }
             Content::Caption(text) => Body::Caption(text),
             Content::Note(text) => {
                 if page > 1 && !text.is_empty() {
@@ -194,6 +203,29 @@ impl Builder<'_> {
             page: Some(page),
             body,
         });
+    }
+
+    /// Adds the rows of a table that goes on overleaf under the same head; gives other tables back.
+    fn continued(&mut self, page: u32, table: Table) -> Option<Table> {
+        let last = self.structure.sections.last_mut();
+        if let Some(Block {
+            body: Body::Table(before),
+            page: Some(on),
+        }) = last.and_then(|section| section.blocks.last_mut())
+            && *on < page
+            && table.caption.is_none()
+            && before.header == table.header
+        {
+            let mut rows = table.rows.into_iter().peekable();
+            // A row that the page's end cuts goes on without its first cell.
+            let is_cut = |row: &Vec<String>| row.first().is_some_and(String::is_empty);
+            if let (Some(last), Some(rest)) = (before.rows.last_mut(), rows.next_if(is_cut)) {
+                append(last, &rest);
+            }
+            before.rows.extend(rows);
+            return None;
+        }
+        Some(table)
     }
 
     /// Keywords and addresses that stand after the abstract.
