@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
             next = after;
         }
         let (mut scale, after) = self.scale(next);
-        if spelled && scale.is_bare() {
+        if spelled && scale.is_bare() && !self.is_open_ended(next) {
             return None;
         }
         if scale.is_bare() && self.is_acidity(at) {
@@ -202,6 +202,12 @@ impl<'a> Reader<'a> {
             .map(|(number, start)| self.quantity(start, after, kind(number)))
             .collect();
         Some((found, after.max(next)))
+    }
+
+    /// `five or more of the flowers`: a count, though what it counts stands further on.
+    fn is_open_ended(&self, at: usize) -> bool {
+        let more = |word: String| ["more", "fewer", "less"].contains(&word.as_str());
+        self.word(at).as_deref() == Some("or") && self.word(at + 1).is_some_and(more)
     }
 
     /// Four digits without a comma.
