@@ -32,6 +32,9 @@ const FEWER: &[&str] = &[
 /// Words beside a limit that say where it holds, on either side.
 const WORDS_BESIDE: usize = 6;
 
+/// Words behind "of" that say what a share is of: `of the sampled squares`.
+const SHARED_WORDS: usize = 3;
+
 /// What parts the words of one limit from those of the next.
 const BREAKS: &[&str] = &["; ", ". ", ", ", " and ", " but ", " or ", " while "];
 
@@ -70,6 +73,16 @@ impl Limit<'_> {
             false => text(self.low.start, self.end())?,
         };
         Some((relation, figures))
+    }
+
+    /// Whether it is a share of something that no word of `name` names: "95% of the pods" is no grain moisture.
+    pub fn is_of_another(&self, name: &BTreeSet<String>, sentence: &str) -> bool {
+        let behind = sentence.get(self.end()..).unwrap_or_default();
+        let mut words = words::split(behind).take(1 + SHARED_WORDS);
+        words.next() == Some("of") && {
+            let whole: Vec<&str> = words.collect();
+            words::content(&whole.join(" ")).is_disjoint(name)
+        }
     }
 
     /// Whether what its sentence says of this limit is so at `measured`: "above 35 °C" at 36 °C, "25 to 50" at 30.
@@ -145,8 +158,10 @@ pub fn contexts(limits: &[Limit<'_>], sentence: &str) -> Vec<BTreeSet<String>> {
         .collect()
 }
 
-/// The stems of the last words of `before` and the first of `behind`.
+/// The stems of the last words of `before` and the first of `behind`; other cells of a row do not count.
 fn beside(before: &str, behind: &str) -> BTreeSet<String> {
+    let before = before.rsplit("; ").next().unwrap_or_default();
+    let behind = behind.split("; ").next().unwrap_or_default();
     let before: Vec<&str> = words::split(before).collect();
     let near = &before[before.len().saturating_sub(WORDS_BESIDE)..];
     let behind = words::split(behind).take(WORDS_BESIDE);

@@ -248,6 +248,11 @@ pub fn quantities(text: &str) -> Vec<Quantity> {
     Reader::new(text).read()
 }
 
+/// As [`quantities`], for a sentence that gives limits: in `5 or more eggs` five are eggs.
+pub fn limits(text: &str) -> Vec<Quantity> {
+    Reader::of_limits(text).read()
+}
+
 /// The scale that a table's header gives to the numbers under it: `Stand (plants per acre)`.
 pub fn header_scale(header: &str) -> Option<Scale> {
     let inner = match header.rsplit_once('(') {

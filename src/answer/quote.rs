@@ -75,10 +75,9 @@ impl Asked {
             }
         }
         // A limit is given for "the reproductive stages", and asked about at R3.
-        if !readings.is_empty() {
-            for stage in words::split(question).filter_map(words::stage) {
-                text.push_str(&format!(" ({stage})"));
-            }
+        let stages = words::split(question).filter_map(words::stage);
+        for stage in stages.filter(|_| !readings.is_empty()) {
+            text.push_str(&format!(" ({stage})"));
         }
         let mut seen = BTreeSet::new();
         let stems = words::split(&text)

@@ -34,7 +34,8 @@ fn told(heading: &str, passage: &str, question: &str, reading: Reading) -> Optio
 
 #[test]
 fn a_growth_stage_is_one_of_the_stages_that_a_limit_names() {
-    let loss = "Treat soybean in the vegetative stages when insects have eaten 30% of the leaf area. \
+    let loss = "Add up the feeding of all insects. \
+        Treat soybean in the vegetative stages when insects have eaten 30% of the leaf area. \
         Treat soybean in the reproductive stages when insects have eaten 20% of the leaf area.";
     let of = |stage: &str| {
         let question = format!("My soybean is at {stage}, is it time to treat?");

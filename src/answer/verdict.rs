@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 
 use super::lexer::Number;
 use super::limits::{Limit, contexts, limits};
-use super::quantity::{Kind, Quantity, quantities};
+use super::quantity::{self, Kind, Quantity, quantities};
 use super::{prompt, words};
 use crate::types::{Reading, ReadingValue};
+
+/// Shortest first part by which a longer word is named, in bytes: `rain` of `rainfall`.
+const SHORTEST_PART: usize = 4;
 
 /// A unit that says that the number is a share of one (SenML's `/`).
 const RATIO: &str = "(ratio)";
@@ -40,7 +43,7 @@ pub struct Choice<'a> {
 pub fn verdict(readings: &[Reading], sentences: &[&str], choice: &Choice<'_>) -> Option<Verdict> {
     let mut best: Option<((bool, f32), Verdict)> = None;
     for (place, sentence) in sentences.iter().enumerate() {
-        let stated = quantities(sentence);
+        let stated = quantity::limits(sentence);
         for (at, reading) in readings.iter().enumerate() {
             let weight = (choice.weight)(place, reading);
             let held = held_against(reading, &stated, sentence, choice);
@@ -72,7 +75,7 @@ fn held_against(
     [true, false].into_iter().find_map(|alike| {
         let of = alike_or_comparable(reading, &measured, stated, alike);
         let limits = limits(&of, sentence);
-        let limit = chosen(&limits, &measured, sentence, choice)?;
+        let limit = chosen(&limits, (reading, &measured), sentence, choice)?;
         Some((alike, told(reading, &measured, limit, sentence)?))
     })
 }
@@ -80,13 +83,18 @@ fn held_against(
 /// The one of `limits` that is asked about.
 fn chosen<'a>(
     limits: &'a [Limit<'a>],
-    measured: &Quantity,
+    (reading, measured): (&Reading, &Quantity),
     sentence: &str,
     choice: &Choice<'_>,
 ) -> Option<&'a Limit<'a>> {
-    let mut best: Option<((f32, bool), &Limit<'_>)> = None;
+    let name = name(reading);
+    let mut best: Option<((bool, f32, bool), &Limit<'_>)> = None;
     for (limit, context) in limits.iter().zip(contexts(limits, sentence)) {
-        let rank = ((choice.shared)(&context), limit.is_met(measured, sentence));
+        let rank = (
+            !limit.is_of_another(&name, sentence),
+            (choice.shared)(&context),
+            limit.is_met(measured, sentence),
+        );
         if best.is_none_or(|(other, _)| rank > other) {
             best = Some((rank, limit));
         }
@@ -147,7 +155,15 @@ pub fn name(reading: &Reading) -> BTreeSet<String> {
 /// Share of the words of a reading's name among `stems`, 0 to 1; what a count is taken over does not count.
 pub fn named(reading: &Reading, stems: &BTreeSet<String>) -> f32 {
     let name = name(reading);
-    let held = name.intersection(stems).count();
+    // Rain is what a rainfall is of.
+    let begins = |word: &str| {
+        let part = |stem: &&String| stem.len() >= SHORTEST_PART && word.starts_with(stem.as_str());
+        stems.iter().any(|stem| part(&stem))
+    };
+    let held = name
+        .iter()
+        .filter(|word| stems.contains(*word) || begins(word))
+        .count();
     held as f32 / name.len().max(1) as f32
 }
 

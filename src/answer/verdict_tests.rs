@@ -80,6 +80,8 @@ fn the_share_of_a_readings_name_leaves_out_what_is_counted_over() {
     let stems = |text: &str| words::content(text);
     let moths = reading("moths-per-trap", 4.0, "moth");
     assert_eq!(named(&moths, &stems("three moths caught")), 1.0);
+    let gauge = reading("rainfall-total", 620.0, "mm");
+    assert_eq!(named(&gauge, &stems("700 mm of rain are ideal")), 0.5);
     let ground = reading("soil-temperature", 44.0, "°F");
     assert_eq!(named(&ground, &stems("wait until the soil is warm")), 0.5);
 }
@@ -221,4 +223,26 @@ fn what_a_limit_is_counted_over_may_be_left_unsaid_but_not_the_area() {
     );
     let dose = "Give 40 kg of nitrogen per hectare.";
     assert_eq!(text(reading("axle-load", 11_000.0, "kg"), dose), None);
+}
+
+#[test]
+fn a_share_of_something_else_is_no_limit_where_there_is_another() {
+    let cut = "Harvest soybean at 13 to 15% moisture, when 95% of the pods are brown.";
+    let wet = asked(
+        reading("grain-moisture", 17.5, "%"),
+        "The pods look brown. Cut now?",
+        cut,
+    );
+    assert!(wet.is_some_and(|text| text.contains("is above 13 to 15%")));
+}
+
+#[test]
+fn so_many_or_more_of_a_thing_are_counted_as_the_thing() {
+    let eggs = "With 5 or more eggs on the leaves, look how many are black.";
+    assert_eq!(
+        text(reading("fruitworm-eggs", 7.0, "egg"), eggs).as_deref(),
+        Some("The fruitworm eggs of 7 egg is above 5.")
+    );
+    let plants = "With 5 or more plants in the row, thin it.";
+    assert_eq!(text(reading("fruitworm-eggs", 7.0, "egg"), plants), None);
 }

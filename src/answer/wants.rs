@@ -41,9 +41,7 @@ impl Wants {
             wants.measures = counted(&lower);
         }
         wants.focus = focus(&lower);
-        wants.figure = lower
-            .windows(2)
-            .any(|two| two[0] == "how" && FIGURES.contains(&two[1].as_str()));
+        wants.figure = asks_figure(question);
         wants
     }
 
@@ -106,6 +104,18 @@ impl Wants {
 const FIGURES: &[&str] = &[
     "much", "many", "deep", "high", "tall", "wide", "far", "long", "often", "close", "thick",
 ];
+
+/// Whether a sentence of `question` begins with "how many" or the like: "here is how many I found" asks for none.
+fn asks_figure(question: &str) -> bool {
+    question.split(['.', '?', '!', ':', ';', ',']).any(|part| {
+        let mut words = words::split(part).map(str::to_lowercase);
+        let first = words.next().is_some_and(|word| word == "how");
+        first
+            && words
+                .next()
+                .is_some_and(|word| FIGURES.contains(&word.as_str()))
+    })
+}
 
 /// Words that may stand after "how much" without being the thing asked for.
 const NOT_THING: &[&str] = &[
@@ -285,5 +295,7 @@ mod tests {
         let moths = quantities("moths 4 moth").remove(0);
         let named = ["moth".to_owned()].into();
         assert!(Wants::of("How many moths are too many?").concerns(&moths, &named));
+        let counted = Wants::of("I opened 100 flowers, here is how many were bad. Must I spray?");
+        assert!(counted.concerns(&warm, &named));
     }
 }
