@@ -162,7 +162,7 @@ impl Answerer {
         let mut candidates = candidates(&asked, &hits.hits, embedder)?;
         quote::keep_best(&mut hits.hits, &mut candidates, top_k);
         let sent = &question.readings[..question.readings.len().min(MOST_READINGS)];
-        let verdict = quote::verdict(sent, &candidates);
+        let verdict = quote::verdict(&asked, sent, &candidates);
         let mut features = Features::of(&asked, &place, &hits, &candidates);
         if let Some(verdict) = &verdict {
             let of = &candidates[verdict.sentence];

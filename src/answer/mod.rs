@@ -10,6 +10,7 @@ mod draft;
 mod error;
 mod guard;
 mod lexer;
+mod limits;
 mod names;
 mod outcome;
 mod passages;
@@ -32,6 +33,8 @@ mod answer_tests;
 mod guard_tests;
 #[cfg(test)]
 mod quantity_tests;
+#[cfg(test)]
+mod readings_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 

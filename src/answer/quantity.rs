@@ -79,11 +79,14 @@ impl Quantity {
         }
     }
 
-    /// Whether `self` can be more or less than `other`: both amounts of one measure, or both counts.
+    /// Whether `self` can be more or less than `other`: both amounts of one measure, or both counts. What `other` is
+    /// counted over may be left unsaid: an axle load of 11 t is held against "20,000 pounds per axle".
     pub fn is_comparable(&self, other: &Quantity) -> bool {
         match (&self.kind, &other.kind) {
             (Kind::Amount(_, own), Kind::Amount(_, other)) => {
-                own.compares(other) || (own.unit.is_none() && other.unit.is_none())
+                own.compares(other)
+                    || (own.unit.is_none() && other.unit.is_none())
+                    || own.leaves_unsaid(other)
             }
             _ => false,
         }
@@ -115,7 +118,9 @@ impl Quantity {
                     true => scale
                         .base(number.value)
                         .partial_cmp(&other_scale.base(limit.value)),
-                    false => number.value.partial_cmp(&limit.value),
+                    false => scale
+                        .undivided(number.value)
+                        .partial_cmp(&other_scale.undivided(limit.value)),
                 }
             }
             _ => None,
@@ -179,13 +184,28 @@ impl Scale {
         }
     }
 
+    /// Whether both have one measure, and only `whole` says per how many things or in what time: `hours` for
+    /// `hours a day`, but not `kg` for `kg/ha`.
+    fn leaves_unsaid(&self, whole: &Scale) -> bool {
+        let measure = |scale: &Scale| scale.unit.map(|unit| unit.measure);
+        let is_time = |unit: &Unit| unit.measure == Measure::Time;
+        measure(self).is_some()
+            && measure(self) == measure(whole)
+            && self.per.is_empty()
+            && self.per_things.is_empty()
+            && whole.per.iter().all(is_time)
+    }
+
     /// To base units; temperatures with their shift.
     fn base(&self, value: f64) -> f64 {
         let per: f64 = self.per.iter().map(|unit| unit.factor).product();
-        match self.unit {
-            Some(unit) => (value + unit.shift) * unit.factor / per,
-            None => value / per,
-        }
+        self.undivided(value) / per
+    }
+
+    /// As [`Scale::base`], whatever it is counted over.
+    fn undivided(&self, value: f64) -> f64 {
+        self.unit
+            .map_or(value, |unit| (value + unit.shift) * unit.factor)
     }
 
     /// The inverse of [`Scale::base`].
@@ -226,6 +246,11 @@ fn equal(shown: Number, scale: &Scale, source: Number, source_scale: &Scale) -> 
 /// The quantities of `text`, in order.
 pub fn quantities(text: &str) -> Vec<Quantity> {
     Reader::new(text).read()
+}
+
+/// As [`quantities`], for a sentence that gives limits: in `5 or more eggs` five are eggs.
+pub fn limits(text: &str) -> Vec<Quantity> {
+    Reader::of_limits(text).read()
 }
 
 /// The scale that a table's header gives to the numbers under it: `Stand (plants per acre)`.

@@ -6,7 +6,7 @@ use super::guard::stated;
 use super::passages::{Hit, Passages};
 use super::quantity::Quantity;
 use super::sentences::{Sentence, sentences};
-use super::verdict::Verdict;
+use super::verdict::{Choice, Verdict};
 use super::wants::Wants;
 use super::{verdict, words};
 use crate::model::{Embedder, ModelError};
@@ -68,9 +68,16 @@ impl Asked {
         let mut wants = Wants::of(question);
         for reading in readings {
             text.push_str(&format!(" ({})", verdict::spoken(reading)));
-            if let Some(measured) = verdict::measured(reading) {
+            if let Some(measured) = verdict::measured(reading)
+                && wants.concerns(&measured, &verdict::name(reading))
+            {
                 wants.add(&measured);
             }
+        }
+        // A limit is given for "the reproductive stages", and asked about at R3.
+        let stages = words::split(question).filter_map(words::stage);
+        for stage in stages.filter(|_| !readings.is_empty()) {
+            text.push_str(&format!(" ({stage})"));
         }
         let mut seen = BTreeSet::new();
         let stems = words::split(&text)
@@ -80,6 +87,12 @@ impl Asked {
             .filter(|(stem, _)| stem.chars().count() > 1 && seen.insert(stem.clone()))
             .collect();
         Asked { text, wants, stems }
+    }
+
+    /// Whether `reading` can be what the question is about, and not something that was sent along.
+    fn is_about(&self, reading: &Reading) -> bool {
+        verdict::measured(reading)
+            .is_some_and(|measured| self.wants.concerns(&measured, &verdict::name(reading)))
     }
 
     /// Rarity-weighted share of the question's words in `own`, or at [`HEADING`] in `above`.
@@ -322,15 +335,20 @@ fn near_best(candidates: &[Candidate]) -> &[Candidate] {
 const NAMED_WEIGHT: f32 = 0.15;
 
 /// One of `readings` beside the limit in one of the candidates that come near the best; `None` where there is no
-/// such reading or limit.
-pub fn verdict(readings: &[Reading], candidates: &[Candidate]) -> Option<Verdict> {
+/// such reading or limit, or where `asked` asks for a figure of its own.
+pub fn verdict(asked: &Asked, readings: &[Reading], candidates: &[Candidate]) -> Option<Verdict> {
     let near = near_best(candidates);
     let sentences: Vec<&str> = near.iter().map(|one| one.text.as_str()).collect();
     let best = near.first().map_or(1.0, |best| best.score);
-    verdict::verdict(readings, &sentences, &|at, reading| {
-        let named = verdict::named(reading, &words::content(&near[at].text));
-        near[at].score + NAMED_WEIGHT * best * named
-    })
+    let choice = Choice {
+        weight: &|at, reading| {
+            let named = verdict::named(reading, &words::content(&near[at].text));
+            let weight = near[at].score + NAMED_WEIGHT * best * named;
+            asked.is_about(reading).then_some(weight)
+        },
+        shared: &|context| asked.coverage(context, &BTreeSet::new()),
+    };
+    verdict::verdict(readings, &sentences, &choice)
 }
 
 /// The one or two best sentences, in the order of their passage, at most `max_chars` long together;

@@ -9,6 +9,8 @@ use super::words;
 pub(super) struct Reader<'a> {
     tokens: Vec<Token>,
     text: &'a str,
+    /// Whether `5 or more eggs` counts eggs, and `five or more of them` is a number.
+    open_ended: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -17,6 +19,15 @@ impl<'a> Reader<'a> {
         Reader {
             tokens: tokens(text),
             text,
+            open_ended: false,
+        }
+    }
+
+    /// As [`Reader::new`], for a text that gives limits: `5 or more eggs`.
+    pub(super) fn of_limits(text: &'a str) -> Self {
+        Reader {
+            open_ended: true,
+            ..Reader::new(text)
         }
     }
 
@@ -179,8 +190,11 @@ impl<'a> Reader<'a> {
             numbers.push((number, start));
             next = after;
         }
-        let (mut scale, after) = self.scale(next);
-        if spelled && scale.is_bare() {
+        let open = self.is_open_ended(next);
+        let (mut scale, mut after) = self.scale(next + if open { 2 } else { 0 });
+        if open {
+            after = next;
+        } else if spelled && scale.is_bare() {
             return None;
         }
         if scale.is_bare() && self.is_acidity(at) {
@@ -202,6 +216,14 @@ impl<'a> Reader<'a> {
             .map(|(number, start)| self.quantity(start, after, kind(number)))
             .collect();
         Some((found, after.max(next)))
+    }
+
+    /// `or more`, `or fewer`: what is counted stands behind it.
+    fn is_open_ended(&self, at: usize) -> bool {
+        let more = |word: String| ["more", "fewer", "less"].contains(&word.as_str());
+        self.open_ended
+            && self.word(at).as_deref() == Some("or")
+            && self.word(at + 1).is_some_and(more)
     }
 
     /// Four digits without a comma.

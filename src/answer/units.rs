@@ -118,7 +118,7 @@ const UNITS: &[(&[&str], Unit)] = &[
     (&["ph"], unit(Measure::Ph, 1.0)),
     (&["bu", "bushel"], unit(Measure::Bushel, 1.0)),
     (&["bar"], unit(Measure::Pressure, 1.0)),
-    (&["kpa"], unit(Measure::Pressure, 0.01)),
+    (&["kpa", "cbar", "centibar"], unit(Measure::Pressure, 0.01)),
     (&["psi"], unit(Measure::Pressure, 0.068_947_572_931_683_6)),
     (&["usd", "dollar", "$"], unit(Measure::Money, 1.0)),
     (&["w", "watt"], unit(Measure::Power, 1.0)),
@@ -152,6 +152,12 @@ mod tests {
         assert_eq!(named("KG"), named("kilos"));
         assert_eq!(named("inches").map(|unit| unit.factor), Some(0.0254));
         assert_eq!(named("plants"), None);
+    }
+
+    #[test]
+    fn what_a_tensiometer_says_is_a_pressure() {
+        let bar = |value: f64, name| named(name).map(|unit| value * unit.factor);
+        assert_eq!(bar(30.0, "cbar"), bar(30.0, "kPa"));
     }
 
     #[test]

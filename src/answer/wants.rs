@@ -1,5 +1,7 @@
 //! What kind of fact a question asks for: a length, a date, a dose per area.
 
+use std::collections::BTreeSet;
+
 use super::quantity::{Kind, Quantity, Scale};
 use super::units::{self, Measure};
 use super::words;
@@ -15,6 +17,8 @@ pub struct Wants {
     pub date: bool,
     /// Stems of the thing whose figure is asked: `zinc` of "how much zinc", `deep` of "how deep".
     pub focus: Vec<String>,
+    /// A figure is what is asked, in so many words: "how many", "how high".
+    pub figure: bool,
 }
 
 impl Wants {
@@ -37,7 +41,18 @@ impl Wants {
             wants.measures = counted(&lower);
         }
         wants.focus = focus(&lower);
+        wants.figure = asks_figure(question);
         wants
+    }
+
+    /// Whether a reading like `measured`, of what `named` says, can be what the question is about: "how many cores do I
+    /// take" is not about the soil's temperature.
+    pub fn concerns(&self, measured: &Quantity, named: &BTreeSet<String>) -> bool {
+        !self.figure
+            || measured
+                .measure()
+                .is_some_and(|measure| self.measures.contains(&measure))
+            || self.focus.iter().any(|stem| named.contains(stem))
     }
 
     /// Also asks for a figure like `measured`, unless another kind is asked for already.
@@ -83,6 +98,23 @@ impl Wants {
             _ => false,
         }
     }
+}
+
+/// Words after "how" that ask for a figure.
+const FIGURES: &[&str] = &[
+    "much", "many", "deep", "high", "tall", "wide", "far", "long", "often", "close", "thick",
+];
+
+/// Whether a sentence of `question` begins with "how many" or the like: "here is how many I found" asks for none.
+fn asks_figure(question: &str) -> bool {
+    question.split(['.', '?', '!', ':', ';', ',']).any(|part| {
+        let mut words = words::split(part).map(str::to_lowercase);
+        let first = words.next().is_some_and(|word| word == "how");
+        first
+            && words
+                .next()
+                .is_some_and(|word| FIGURES.contains(&word.as_str()))
+    })
 }
 
 /// Words that may stand after "how much" without being the thing asked for.
@@ -251,5 +283,19 @@ mod tests {
         assert_eq!(wants.fit(&quantities("Sow 5 cm deep.")), 1.0);
         assert_eq!(wants.fit(&quantities("Sow 50 kg.")), 0.5);
         assert_eq!(wants.fit(&quantities("Sow deep.")), 0.0);
+    }
+
+    #[test]
+    fn a_question_for_a_figure_of_its_own_is_not_about_the_reading() {
+        let warm = quantities("soil temperature 12 °C").remove(0);
+        let named = ["soil".to_owned(), "temperatur".to_owned()].into();
+        assert!(!Wants::of("How many cores do I take?").concerns(&warm, &named));
+        assert!(Wants::of("How warm must the soil be?").concerns(&warm, &named));
+        assert!(Wants::of("Is it warm enough to sow?").concerns(&warm, &named));
+        let moths = quantities("moths 4 moth").remove(0);
+        let named = ["moth".to_owned()].into();
+        assert!(Wants::of("How many moths are too many?").concerns(&moths, &named));
+        let counted = Wants::of("I opened 100 flowers, here is how many were bad. Must I spray?");
+        assert!(counted.concerns(&warm, &named));
     }
 }

@@ -109,6 +109,19 @@ pub fn content(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// What a growth stage is: `V6` vegetative, `R3` reproductive; `None` for another word.
+pub fn stage(word: &str) -> Option<&'static str> {
+    let mut characters = word.chars();
+    let kind = match characters.next()? {
+        'V' => "vegetative",
+        'R' => "reproductive",
+        _ => return None,
+    };
+    let number = characters.as_str();
+    let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+    (is_number && number.len() <= 2).then_some(kind)
+}
+
 /// True where `text` says that something is not so or must not be done.
 pub fn is_negated(text: &str) -> bool {
     split(text).any(|word| {
@@ -135,6 +148,15 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(words, ["deep", "maiz", "plant", "seed"]);
+    }
+
+    #[test]
+    fn a_growth_stage_is_told_by_its_letter() {
+        assert_eq!(stage("R3"), Some("reproductive"));
+        assert_eq!(stage("V12"), Some("vegetative"));
+        assert_eq!(stage("R"), None);
+        assert_eq!(stage("Rice"), None);
+        assert_eq!(stage("V123"), None);
     }
 
     #[test]

@@ -193,7 +193,8 @@ fn told_values(question: &StudyQuestion) -> Vec<f64> {
     question
         .readings
         .iter()
-        .map(|reading| reading.value)
+        // Figures are read without their sign.
+        .map(|reading| reading.value.abs())
         .collect()
 }
 
@@ -329,5 +330,13 @@ mod tests {
         assert!(!used("Never sow below 15 °C.").verdict);
         assert!(!used("").is_right());
         assert_eq!(reading_use(&depth(), "2 inches"), None);
+    }
+
+    #[test]
+    fn a_reading_below_zero_is_used_rightly_too() {
+        let mut frost = warm();
+        frost.readings[0].value = -9.5;
+        let used = reading_use(&frost, "-9.5 °C is below 15 °C.").expect("has a reading");
+        assert!(used.is_right());
     }
 }
