@@ -106,7 +106,7 @@ impl Disk {
             .args([farm.folder(), content.join("farm").as_path()]));
         let image = folder.path().join("disk.img");
         run(Command::new("mke2fs")
-            .args(["-q", "-t", "ext4", "-d"])
+            .args(["-q", "-t", "ext4", "-b", "4096", "-d"])
             .args([&content, &image])
             .arg("192M")
             .stdout(Stdio::null()));

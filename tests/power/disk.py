@@ -13,7 +13,8 @@ import random
 import nbdkit
 
 API_VERSION = 2
-SECTOR = 512
+# What a drive writes at once: flash pages, and the physical sectors of large disks.
+SECTOR = 4096
 
 path = None
 chance = random.Random(1)
@@ -47,7 +48,7 @@ class Disk:
 
     def write(self, offset, data):
         self.seen[offset : offset + len(data)] = data
-        for at in range(offset, offset + len(data), SECTOR):
+        for at in range(offset - offset % SECTOR, offset + len(data), SECTOR):
             self.unflushed[at] = True
 
     def keep(self, sectors):
