@@ -27,7 +27,7 @@ async function score(gguf, threads, from, to) {
             {
                 generateNext: {
                     token: true,
-                    logits: { filter: { tokens: [part[at + 1]], includeTop: 1 } },
+                    logits: { filter: { tokens: [part[at + 1]], includeSelected: true } },
                     totalLogitWeight: true,
                     options: { temperature: 0 },
                 },

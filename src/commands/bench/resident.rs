@@ -167,9 +167,11 @@ fn build(config: &Config, args: &Args, folder: &Path) -> anyhow::Result<usize> {
         args.documents.display()
     );
     let mut random = Random::new(SEED);
-    let mut made = Vec::new();
-    for number in 0..args.passages.div_ceil(PER_DOCUMENT) {
-        made.push(document(&texts, &mut random, number)?);
+    let (mut made, mut passages) = (Vec::new(), 0);
+    while passages < args.passages {
+        let document = document(&texts, &mut random, made.len())?;
+        passages += library.cut_passages(&document).len();
+        made.push(document);
     }
     library.ingest_all(&made)?;
     Ok(library.stats().passages)
