@@ -2,8 +2,9 @@
 """Computes what tests/adapter.rs compares with: the shipped adapter on the base, by PEFT over transformers.
 
 Prompts are questions of the sample farm over the beginning of their gold section. Kept of each are some logits of the last
-position and the greedy text. Prompts where the two best tokens of a step are nearly equal are left out: rounding decides
-there. Made with
+position and the greedy text. Left out are prompts where the two best tokens of a step are nearly equal, for rounding decides
+there, and those with a digit after two line breaks, which transformers, of a GGUF file, does not split as the publisher's
+tokenizer does. Made with
 
     python3 tests/references/adapter.py SmolLM2-135M-Instruct.Q4_1.gguf > tests/references/adapter.json
 
@@ -11,6 +12,7 @@ and transformers, torch, peft, gguf (versions are in the output).
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -60,6 +62,9 @@ def main():
         if len(prompts) == COUNT:
             break
         text = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        if re.search(r"\s\s\d", text):
+            left_out += 1
+            continue
         ids = tokenizer.encode(text, add_special_tokens=False)
         with torch.no_grad():
             step = model(torch.tensor([ids]), use_cache=True)
