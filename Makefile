@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train train-spans soak soak-ingest soak-edition soak-push soak-cuts soak-power fuzz bench bench-generate bench-search bench-library check clean
+.PHONY: help setup demo test test-models study train train-spans soak soak-ingest soak-edition soak-push soak-cuts soak-power fuzz parity bench bench-generate bench-perplexity bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -49,11 +49,17 @@ soak-power: ## The long test of power cuts: a virtual machine is switched off in
 fuzz: ## Fuzz all that is read from outside (SECONDS_EACH=60, ONLY=target, AT_ONCE=2)
 	@scripts/fuzz.sh
 
+parity: ## Compare logits with an emulated AVX2-only processor and emulated arm64 boards (installs a cross compiler)
+	@scripts/parity.sh
+
 bench: ## Measure this machine: how fast it reads, writes and searches
 	@scripts/bench.sh
 
 bench-generate: ## Read and write beside llama.cpp: same weights, prompts and threads, in turns
 	@scripts/bench-generate.sh
+
+bench-perplexity: ## Score farm texts in 8 bits, in single precision, with llama.cpp and with transformers (DATA=, TEXTS=)
+	@scripts/bench-perplexity.sh
 
 bench-search: ## Search 1,000 to 100,000 passages of your texts (DATA=folder), beside usearch and torch
 	@scripts/bench-search.sh

@@ -9,7 +9,6 @@ steps=5
 cd "$root"
 state=$target/study
 work=$target/bench-generate
-version=3.22.1
 almanac() {
     "$target/release/almanac" --state "$state" "$@"
 }
@@ -30,15 +29,8 @@ if [ ! -f "$chats" ]; then
     almanac study lessons --split dev --out "$chats"
 fi
 
-step "llama.cpp, by node-llama-cpp $version"
-case $(uname -m) in
-aarch64) architecture=arm64 ;;
-*) architecture=x64 ;;
-esac
-# The other optional parts are for graphics cards: 600 MB.
-[ -d "$work/node_modules/@node-llama-cpp/linux-$architecture" ] ||
-    npm install --prefix "$work" --no-audit --no-fund --ignore-scripts --omit=optional \
-        "node-llama-cpp@$version" "@node-llama-cpp/linux-$architecture@$version"
+step "llama.cpp, by node-llama-cpp"
+llama_cpp "$work"
 
 step "Reading and writing in turns"
 grep -m 1 '^model name' /proc/cpuinfo || uname -m

@@ -69,3 +69,16 @@ long_test_parts() {
     step "Models for the tests"
     "$root/scripts/test-models.sh"
 }
+
+# Installs llama.cpp for node into the folder $1.
+llama_cpp() {
+    llama_version=3.22.1
+    case $(uname -m) in
+    aarch64) llama_architecture=arm64 ;;
+    *) llama_architecture=x64 ;;
+    esac
+    # The other optional parts are for graphics cards: 600 MB.
+    [ -d "$1/node_modules/@node-llama-cpp/linux-$llama_architecture" ] ||
+        npm install --prefix "$1" --no-audit --no-fund --ignore-scripts --omit=optional \
+            "node-llama-cpp@$llama_version" "@node-llama-cpp/linux-$llama_architecture@$llama_version"
+}

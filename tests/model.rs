@@ -1,6 +1,8 @@
 //! The imported models against numbers that an independent implementation computed
 //! (`tests/references/make.py` with transformers, PEFT and sentence-transformers).
 
+#[path = "support/imported.rs"]
+mod imported;
 #[path = "support/models.rs"]
 mod models;
 
@@ -11,16 +13,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use almanac::model::folder::Manifest;
-use almanac::model::import::{Precision, adapter::import_adapter, import_decoder, import_embedder};
+use almanac::model::import::{Precision, adapter::import_adapter, import_embedder};
 use almanac::model::{
     Decline, Embedder as _, Finish, GenerateRequest, Generated, Generator as _, Logits, Message,
     ModelError, Role, Runtime, SentenceEmbedder, TextGenerator,
 };
+use imported::{DECODER, decoder};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
-const DECODER: &str = "smollm2-135m-instruct";
 const EMBEDDER: &str = "all-minilm-l6-v2";
 const CONTEXT: usize = 1024;
 
@@ -41,27 +43,6 @@ fn references() -> &'static Value {
 
 fn runtime() -> Runtime {
     Runtime::load(&models::folder().join("runtime/libonnxruntime.so"), 2).expect("ONNX Runtime")
-}
-
-fn gguf() -> PathBuf {
-    let folder = models::folder().join("sources").join(DECODER);
-    let files = fs::read_dir(&folder).expect("the decoder's source is fetched");
-    files
-        .map(|entry| entry.expect("readable").path())
-        .find(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "gguf")
-        })
-        .expect("a GGUF file")
-}
-
-/// The decoder imported at `precision`, made once and kept for the next run of the tests.
-fn decoder(precision: Precision) -> PathBuf {
-    let out = models::folder().join(format!("imported/{precision:?}"));
-    if Manifest::open(&out).is_err() {
-        import_decoder(DECODER, &gguf(), &out, precision, &mut |_, _| {}).expect("imports");
-    }
-    out
 }
 
 fn embedder() -> PathBuf {

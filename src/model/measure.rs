@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::decoder::Logits;
+use super::decoder::{Logits, argmax};
 use super::{ModelError, TextGenerator};
 
 /// Times of reading a prompt and of writing after it; one entry a repetition.
@@ -24,19 +24,35 @@ pub fn speed(
     new_tokens: usize,
     repetitions: usize,
 ) -> Result<Speed, ModelError> {
-    let prompt = arbitrary(prompt_tokens);
     let mut speed = Speed::default();
     for _ in 0..repetitions {
-        let begun = Instant::now();
-        generator.read_prompt(&prompt)?;
-        speed.prompt.push(begun.elapsed());
-        let begun = Instant::now();
-        for at in 0..new_tokens as i64 {
-            generator.read(&[1_000 + at])?;
-        }
-        speed.decode.push(begun.elapsed());
+        let [prompt, decode] = speed_with(generator, prompt_tokens, new_tokens, None)?;
+        speed.prompt.push(prompt);
+        speed.decode.push(decode);
     }
     Ok(speed)
+}
+
+/// Reads `prompt_tokens` arbitrary tokens and writes `new_tokens` more, once, with the adapter of a name; blocking. The
+/// times of both.
+///
+/// # Errors
+/// As [`speed`], or there is no such adapter.
+pub fn speed_with(
+    generator: &mut TextGenerator,
+    prompt_tokens: usize,
+    new_tokens: usize,
+    adapter: Option<&str>,
+) -> Result<[Duration; 2], ModelError> {
+    let prompt = arbitrary(prompt_tokens);
+    let begun = Instant::now();
+    generator.read_prompt(&prompt, adapter)?;
+    let read = begun.elapsed();
+    let begun = Instant::now();
+    for at in 0..new_tokens as i64 {
+        generator.read(&[1_000 + at], adapter)?;
+    }
+    Ok([read, begun.elapsed()])
 }
 
 /// Largest difference between the logits of `length` arbitrary tokens read at once and read in steps of 2 to 9; blocking.
@@ -58,7 +74,7 @@ pub fn cut_difference(generator: &mut TextGenerator, length: usize) -> Result<f3
         if step.is_empty() {
             break;
         }
-        let logits = generator.read(step)?;
+        let logits = generator.read(step, None)?;
         let expected = &whole[at * width..];
         for (found, expected) in logits.iter().zip(expected) {
             difference = difference.max((found - expected).abs());
@@ -68,8 +84,8 @@ pub fn cut_difference(generator: &mut TextGenerator, length: usize) -> Result<f3
     Ok(difference)
 }
 
-/// Spread over the vocabulary, so that no cache of equal rows flatters a figure.
-fn arbitrary(length: usize) -> Vec<i64> {
+/// Tokens spread over the vocabulary, so that no cache of equal rows flatters a figure.
+pub fn arbitrary(length: usize) -> Vec<i64> {
     (0..length as i64)
         .map(|at| 1_000 + at * 37 % 4_000)
         .collect()
@@ -91,30 +107,73 @@ impl Likelihood {
     }
 }
 
-/// Scores `tokens` in separate windows of `window` tokens; blocking.
+/// What a decoder thought of one token before it read it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Negative log-likelihood, in nats.
+    pub nll: f64,
+    /// The token that it held most likely.
+    pub choice: i64,
+}
+
+/// Scores `tokens` in separate windows of `window` tokens; blocking. The first of each window has no score.
 ///
 /// # Errors
 /// The runtime failed, or the window does not fit the context.
+pub fn scores(
+    generator: &mut TextGenerator,
+    tokens: &[i64],
+    window: usize,
+    adapter: Option<&str>,
+) -> Result<Vec<Option<Score>>, ModelError> {
+    let mut scores = Vec::with_capacity(tokens.len());
+    for part in tokens.chunks(window) {
+        scores.push(None);
+        if part.len() < 2 {
+            continue;
+        }
+        let logits = generator.logits(part, Logits::All, adapter)?;
+        let width = logits.len() / part.len();
+        for (row, next) in logits.chunks_exact(width).zip(&part[1..]) {
+            scores.push(Some(Score {
+                nll: -log_probability(row, *next as usize),
+                choice: argmax(row) as i64,
+            }));
+        }
+    }
+    Ok(scores)
+}
+
+/// The sum of `scores`.
+pub fn likelihood(scores: &[Option<Score>]) -> Likelihood {
+    let mut likelihood = Likelihood::default();
+    for score in scores.iter().flatten() {
+        likelihood.nll += score.nll;
+        likelihood.scored += 1;
+    }
+    likelihood
+}
+
+/// As [`scores`], summed.
+///
+/// # Errors
+/// As [`scores`].
 pub fn perplexity(
     generator: &mut TextGenerator,
     tokens: &[i64],
     window: usize,
     adapter: Option<&str>,
 ) -> Result<Likelihood, ModelError> {
-    let mut likelihood = Likelihood::default();
-    for part in tokens.chunks(window).filter(|part| part.len() > 1) {
-        let logits = generator.logits(part, Logits::All, adapter)?;
-        let width = logits.len() / part.len();
-        for (row, next) in logits.chunks_exact(width).zip(&part[1..]) {
-            likelihood.nll -= log_probability(row, *next as usize);
-            likelihood.scored += 1;
-        }
-    }
-    Ok(likelihood)
+    Ok(likelihood(&scores(generator, tokens, window, adapter)?))
 }
 
-/// `ln softmax(logits)[at]`, in double precision.
-pub(super) fn log_probability(logits: &[f32], at: usize) -> f64 {
+/// The token with the largest of `logits`; the first of equals.
+pub fn choice(logits: &[f32]) -> usize {
+    argmax(logits)
+}
+
+/// `ln softmax(logits)[at]`, in double precision; `at` must be below the number of logits.
+pub fn log_probability(logits: &[f32], at: usize) -> f64 {
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let sum: f64 = logits
         .iter()

@@ -127,10 +127,15 @@ impl TextGenerator {
     ///
     /// # Errors
     /// As [`Generator::generate`].
-    pub(super) fn read_prompt(&mut self, tokens: &[i64]) -> Result<(), ModelError> {
+    pub(super) fn read_prompt(
+        &mut self,
+        tokens: &[i64],
+        adapter: Option<&str>,
+    ) -> Result<(), ModelError> {
+        let adapter = find_adapter(&self.adapters, adapter)?;
         self.decoder.truncate(0);
         for chunk in tokens.chunks(CHUNK) {
-            self.decoder.step(chunk, Logits::Last, None)?;
+            self.decoder.step(chunk, Logits::Last, adapter)?;
         }
         Ok(())
     }
@@ -140,8 +145,13 @@ impl TextGenerator {
     ///
     /// # Errors
     /// As [`Generator::generate`].
-    pub(super) fn read(&mut self, tokens: &[i64]) -> Result<Vec<f32>, ModelError> {
-        self.decoder.step(tokens, Logits::All, None)
+    pub(super) fn read(
+        &mut self,
+        tokens: &[i64],
+        adapter: Option<&str>,
+    ) -> Result<Vec<f32>, ModelError> {
+        let adapter = find_adapter(&self.adapters, adapter)?;
+        self.decoder.step(tokens, Logits::All, adapter)
     }
 
     /// The tokenizer.

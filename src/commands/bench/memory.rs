@@ -1,10 +1,16 @@
 //! Memory of this process.
 
+use serde::{Deserialize, Serialize};
+
 /// MiB; zero where the system does not say.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Resident now.
     pub now_mib: u64,
+    /// Of it, what is in no file.
+    pub own_mib: u64,
+    /// Of it, pages of files, which the system may drop and read again.
+    pub file_mib: u64,
     /// Most that was resident.
     pub most_mib: u64,
 }
@@ -19,6 +25,8 @@ pub fn memory() -> Memory {
     };
     Memory {
         now_mib: field("VmRSS:").unwrap_or_default(),
+        own_mib: field("RssAnon:").unwrap_or_default(),
+        file_mib: field("RssFile:").unwrap_or_default(),
         most_mib: field("VmHWM:").unwrap_or_default(),
     }
 }
@@ -31,5 +39,6 @@ mod tests {
     fn the_memory_of_this_process_is_known_on_linux() {
         let memory = memory();
         assert!(memory.now_mib > 0 && memory.most_mib >= memory.now_mib);
+        assert!(memory.own_mib + memory.file_mib <= memory.now_mib + 1);
     }
 }

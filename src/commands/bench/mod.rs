@@ -1,11 +1,14 @@
 //! `almanac bench`: times parts of the machine.
 
+mod adapter;
 mod extraction;
 mod figure;
 mod generate;
 mod memory;
 mod models;
+mod parity;
 mod perplexity;
+mod resident;
 mod retrieval;
 
 use super::Context;
@@ -30,6 +33,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Part {
+    /// What an adapter costs: active, at a switch, and when there is none
+    Adapter(adapter::Args),
     /// The exact scan, the quantised scan and the hora graph over clustered vectors
     Dense {
         /// Number of vectors
@@ -43,6 +48,12 @@ enum Part {
     Extraction(extraction::Args),
     /// How fast the decoder reads, writes and answers
     Generate(generate::Args),
+    /// Write what the decoder computes, for a comparison with another processor
+    Logits(parity::WriteArgs),
+    /// What models and a library keep resident
+    Memory(resident::Args),
+    /// Compare what was computed on two processors, or with two graphs
+    Parity(parity::CompareArgs),
     /// How well the decoder predicts a text
     Perplexity(perplexity::Args),
     /// What the search finds: public sets, gold sections, places
@@ -53,9 +64,13 @@ enum Part {
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     match &args.part {
         None => models::run(&context.config, context.output.is_json(), &args.decoding),
+        Some(Part::Adapter(args)) => adapter::run(context, args),
         Some(Part::Extraction(args)) => extraction::run(context.output, args),
         Some(Part::Dense { passages, graph }) => dense(context, *passages, *graph),
         Some(Part::Generate(args)) => generate::run(context, args),
+        Some(Part::Logits(args)) => parity::write(context, args),
+        Some(Part::Memory(args)) => resident::run(context, args),
+        Some(Part::Parity(args)) => parity::compare(context, args),
         Some(Part::Perplexity(args)) => perplexity::run(context, args),
         Some(Part::Retrieval(args)) => retrieval::run(context, args),
     }

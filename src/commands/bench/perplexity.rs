@@ -4,13 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
+use serde::Serialize;
 use serde_json::json;
 
 use super::models::folder;
 use crate::commands::Context;
+use crate::durable;
 use crate::model::folder::Kind;
-use crate::model::measure::perplexity;
-use crate::model::{Runtime, TextGenerator};
+use crate::model::measure::{Score, likelihood, scores};
+use crate::model::{Generator as _, Runtime, TextGenerator};
 
 /// Tokens of a window: each is scored from an empty cache.
 const WINDOW: usize = 512;
@@ -26,6 +28,19 @@ pub struct Args {
     /// Tokens scored at most, from the start of the text
     #[arg(long, default_value_t = 20_480)]
     tokens: usize,
+    /// Write the tokens with their scores here, so that other programs can score the same ones
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+}
+
+/// The tokens of a text and what was thought of each; nothing of the first of each window.
+#[derive(Serialize)]
+struct Scored<'a> {
+    program: String,
+    window: usize,
+    tokens: &'a [i64],
+    nll: Vec<Option<f64>>,
+    choice: Vec<Option<i64>>,
 }
 
 /// Scores and prints; blocking, for a minute.
@@ -42,7 +57,18 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         tokens.len() > 1,
         "the text has fewer than two tokens\nhint: take a longer one"
     );
-    let measured = perplexity(&mut generator, &tokens, WINDOW, None)?;
+    let found = scores(&mut generator, &tokens, WINDOW, None)?;
+    if let Some(path) = &args.scores {
+        let scored = Scored {
+            program: generator.name().to_owned(),
+            window: WINDOW,
+            tokens: &tokens,
+            nll: each(&found, |score| score.nll),
+            choice: each(&found, |score| score.choice),
+        };
+        durable::replace(path, &serde_json::to_vec(&scored)?)?;
+    }
+    let measured = likelihood(&found);
     let found = measured.perplexity();
     if context.output.is_json() {
         let row = json!({"perplexity": found, "scored": measured.scored, "window": WINDOW});
@@ -52,4 +78,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         "perplexity {found:.3} over {} tokens in windows of {WINDOW}",
         measured.scored
     ))?)
+}
+
+fn each<T>(scores: &[Option<Score>], of: impl Fn(&Score) -> T) -> Vec<Option<T>> {
+    let scores = scores.iter();
+    scores.map(|score| score.as_ref().map(&of)).collect()
 }

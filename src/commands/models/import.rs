@@ -27,6 +27,18 @@ pub struct Args {
     /// Import anew what is there already
     #[arg(long)]
     again: bool,
+    /// Decoders in single precision: four times the size and slower, to compare with
+    #[arg(long)]
+    single: bool,
+}
+
+impl Args {
+    fn precision(&self) -> Precision {
+        match self.single {
+            true => Precision::F32,
+            false => Precision::Int8,
+        }
+    }
 }
 
 /// Name of the note in an imported model's folder that says what it was made from.
@@ -61,25 +73,26 @@ pub fn run(setting: &Setting, args: &Args) -> anyhow::Result<()> {
             },
             None => fetched(setting, recipe)?,
         };
-        import(setting, recipe, source, args.again)
+        import(setting, recipe, source, args)
             .with_context(|| format!("{} was not imported", recipe.name))?;
     }
     Ok(())
 }
 
-fn import(setting: &Setting, recipe: &Recipe, source: Source, again: bool) -> anyhow::Result<()> {
+fn import(setting: &Setting, recipe: &Recipe, source: Source, args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let target = setting.model_folder(recipe);
     let present = source
         .note
         .as_ref()
-        .filter(|_| !again)
-        .and_then(|note| unchanged(&target, note));
+        .filter(|_| !args.again)
+        .and_then(|note| unchanged(&target, note))
+        .filter(|found| recipe.kind != Kind::Decoder || found.precision == args.precision());
     let imported = present.is_none();
     let manifest = match present {
         Some(manifest) => manifest,
         None => {
-            let manifest = convert(recipe, &source.path, &target)?;
+            let manifest = convert(recipe, &source.path, &target, args.precision())?;
             write_note(&target, source.note.as_ref())?;
             manifest
         }
@@ -120,7 +133,12 @@ fn write_note(target: &Path, note: Option<&Note>) -> anyhow::Result<()> {
     }
 }
 
-fn convert(recipe: &Recipe, source: &Path, target: &Path) -> anyhow::Result<Manifest> {
+fn convert(
+    recipe: &Recipe,
+    source: &Path,
+    target: &Path,
+    precision: Precision,
+) -> anyhow::Result<Manifest> {
     durable::create_folder(target)?;
     let bar = layers(&recipe.name);
     let mut progress = |done: usize, of: usize| {
@@ -132,7 +150,7 @@ fn convert(recipe: &Recipe, source: &Path, target: &Path) -> anyhow::Result<Mani
         Kind::Embedder => import_embedder(name, source, target, progress)?,
         Kind::Decoder => {
             let source = gguf_in(source)?;
-            import_decoder(name, &source, target, Precision::Int8, progress)?
+            import_decoder(name, &source, target, precision, progress)?
         }
         Kind::Runtime => bail!("the runtime is no model: `almanac models fetch` installs it"),
     };

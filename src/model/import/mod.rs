@@ -5,6 +5,7 @@
 //! names every file with its digest. Nothing is fetched here and no Python runs.
 
 pub mod adapter;
+mod bare;
 mod bert;
 mod blocks;
 mod decoder_folder;
@@ -23,6 +24,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+pub use bare::without_adapters;
 pub use llama::Precision;
 pub(super) use llama::quantise_rows;
 pub(super) use weights::transpose;

@@ -154,7 +154,7 @@ fn read(path: &Path, id: &str) -> anyhow::Result<Vec<Document>> {
 }
 
 /// The documents below `folder`, by path.
-fn read_folder(folder: &Path) -> anyhow::Result<Vec<Document>> {
+pub(super) fn read_folder(folder: &Path) -> anyhow::Result<Vec<Document>> {
     let mut found = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let path = entry?.into_path();
