@@ -5,12 +5,13 @@ mod models;
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
+use almanac::model::import::adapter::import_adapter;
 use almanac::model::{
     Decline, Finish, GenerateRequest, Generated, Generator as _, Message, Role, Runtime,
-    TextGenerator, measure,
+    TextGenerator, Together, measure,
 };
 use serde_json::Value;
 
@@ -22,11 +23,17 @@ fn alone() -> MutexGuard<'static, ()> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+fn runtime() -> Runtime {
+    let library = models::folder().join("runtime/libonnxruntime.so");
+    Runtime::load(&library, 2).expect("ONNX Runtime")
+}
+
+fn decoder() -> PathBuf {
+    models::folder().join("models/smollm2-135m-instruct")
+}
+
 fn open(context: usize) -> TextGenerator {
-    let folder = models::folder();
-    let runtime = Runtime::load(&folder.join("runtime/libonnxruntime.so"), 2);
-    let decoder = folder.join("models/smollm2-135m-instruct");
-    TextGenerator::open(&runtime.expect("ONNX Runtime"), &decoder, context).expect("opens")
+    TextGenerator::open(&runtime(), &decoder(), context).expect("opens")
 }
 
 /// Chats over the sample farm: the gold section of each answerable question and what follows it, then the question.
@@ -173,4 +180,128 @@ fn a_generation_that_was_broken_off_leaves_nothing_behind() {
         assert_eq!(again.text, first.text, "after {pieces} pieces");
         assert_eq!(again.tokens, first.tokens);
     }
+}
+
+/// What each of `requests` gives alone, and what they give at once in `slots` slots, each in a thread of its own; the
+/// listener of the one at `broken` breaks off after its third word.
+fn alone_and_at_once(
+    requests: &[GenerateRequest],
+    slots: usize,
+    broken: Option<usize>,
+    adapter: Option<&Path>,
+) -> (Vec<Generated>, Vec<Generated>) {
+    let mut generator = open(1024);
+    let mut together = Together::open(&runtime(), &decoder(), 1024, slots).expect("opens");
+    if let Some(adapter) = adapter {
+        generator.load_adapter(adapter).expect("loads");
+        together.load_adapter(adapter).expect("loads");
+    }
+    let alone = requests.iter().map(|one| generate(&mut generator, one));
+    let alone: Vec<Generated> = alone.collect();
+    let heard = |request: &GenerateRequest, broken: bool| {
+        let (mut streamed, mut words) = (String::new(), 0);
+        let generated = together.seat().generate(request, &mut |text| {
+            streamed.push_str(text);
+            words += usize::from(!text.is_empty());
+            match broken && words == 3 {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        let generated = generated.expect("generates");
+        assert_eq!(streamed, generated.text);
+        generated
+    };
+    let at_once = std::thread::scope(|scope| {
+        let heard = &heard;
+        let threads: Vec<_> = requests
+            .iter()
+            .enumerate()
+            .map(|(at, request)| scope.spawn(move || heard(request, broken == Some(at))))
+            .collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended.map(|one| one.expect("no panic")).collect()
+    });
+    (alone, at_once)
+}
+
+/// Eight chats, one of them longer than the others, every other one with a refusal to weigh.
+fn eight() -> Vec<GenerateRequest> {
+    let chats = chats().take(8).enumerate();
+    let requests = chats.map(|(at, messages)| GenerateRequest {
+        decline: (at % 2 == 0).then(|| Decline {
+            text: "The text does not say.".to_owned(),
+            from: 2.0,
+        }),
+        ..request(messages, if at == 5 { 64 } else { 20 })
+    });
+    requests.collect()
+}
+
+fn assert_the_same(alone: &[Generated], at_once: &[Generated], but: Option<usize>) {
+    for (at, (one, other)) in alone.iter().zip(at_once).enumerate() {
+        if but == Some(at) {
+            assert_eq!(other.finish, Finish::Stopped);
+            assert!(other.tokens < one.tokens, "{other:?}");
+            assert!(one.text.starts_with(&other.text), "{one:?} {other:?}");
+            continue;
+        }
+        assert_eq!(one.text, other.text, "chat {at}");
+        assert_eq!(one.declined, other.declined, "chat {at}");
+        assert_eq!((one.tokens, one.finish), (other.tokens, other.finish));
+        assert_eq!(one.prompt_tokens, other.prompt_tokens);
+    }
+}
+
+#[test]
+fn eight_chats_at_once_give_the_texts_that_each_gives_alone() {
+    let _alone = alone();
+    let (alone, at_once) = alone_and_at_once(&eight(), 8, Some(3), None);
+    assert_the_same(&alone, &at_once, Some(3));
+}
+
+#[test]
+fn more_chats_than_slots_and_two_kinds_of_them_give_the_same_texts_too() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("farm.safetensors");
+    let peft = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/farm-adapter");
+    import_adapter(&peft, &decoder(), &file).expect("converts");
+    let mut requests = eight();
+    for (at, request) in requests.iter_mut().enumerate() {
+        request.adapter = (at % 3 != 0).then(|| "farm".to_owned());
+    }
+    let (alone, at_once) = alone_and_at_once(&requests, 3, None, Some(&file));
+    assert_the_same(&alone, &at_once, None);
+    assert_ne!(alone[0].text, alone[1].text);
+}
+
+#[test]
+fn a_seat_is_told_what_cannot_be_done_and_the_next_request_can() {
+    let _alone = alone();
+    let together = Together::open(&runtime(), &decoder(), 128, 2).expect("opens");
+    let mut seat = together.seat();
+    let mut asked = request(vec![Message::new(Role::User, "maize ".repeat(200))], 4);
+    let mut go_on = |_: &str| ControlFlow::Continue(());
+    let long = seat.generate(&asked, &mut go_on).expect_err("too long");
+    assert!(long.to_string().contains("at most 127"), "{long}");
+    asked.messages = vec![Message::new(Role::User, "Say maize.")];
+    asked.adapter = Some("vet".to_owned());
+    let unknown = seat.generate(&asked, &mut go_on).expect_err("unknown");
+    assert!(
+        unknown.to_string().contains("no adapter \"vet\""),
+        "{unknown}"
+    );
+    asked.adapter = None;
+    // To the last position of the context.
+    asked.max_tokens = 500;
+    let mut alone = open(128);
+    let written = seat.generate(&asked, &mut go_on).expect("generates");
+    let expected = generate(&mut alone, &asked);
+    assert_eq!(
+        (written.text, written.tokens),
+        (expected.text, expected.tokens)
+    );
+    assert!(Together::open(&runtime(), &decoder(), 128, 0).is_err());
+    assert!(Together::open(&runtime(), &decoder(), 128, 17).is_err());
 }

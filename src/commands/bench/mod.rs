@@ -1,5 +1,6 @@
 //! `almanac bench`: times parts of the machine.
 
+mod at_once;
 mod extraction;
 mod figure;
 mod generate;

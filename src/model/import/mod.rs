@@ -10,6 +10,7 @@ mod blocks;
 mod gguf;
 mod llama;
 mod onnx;
+mod several;
 mod vocabulary;
 mod weights;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use llama::Precision;
 pub(super) use llama::quantise_rows;
+pub(super) use several::for_several;
 pub(super) use weights::transpose;
 
 use self::bert::BertShape;
