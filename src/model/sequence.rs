@@ -151,7 +151,7 @@ impl Sequence {
         self.guesses.clear();
         let (tokens, rows) = match self.phase {
             Phase::Prompt => {
-                let end = self.prompt.min(self.read + chunk.max(1));
+                let end = cut(self.read, self.prompt.min(self.read + chunk.max(1)));
                 (self.tokens[self.read..end].to_vec(), Logits::Last)
             }
             Phase::Decline(_) => {
@@ -162,7 +162,9 @@ impl Sequence {
                 let room = self.capacity.saturating_sub(self.tokens.len());
                 let left = (self.most - self.generated.tokens).saturating_sub(1);
                 let guessed = guesses(&self.tokens, most.min(room).min(left));
-                self.guesses.extend(guessed);
+                let end = cut(self.read, self.read + 1 + guessed.len());
+                self.guesses
+                    .extend(&guessed[..(end - self.read).saturating_sub(1)]);
                 self.generated.work.steps += 1;
                 self.generated.work.guessed += self.guesses.len();
                 let last = self.tokens[self.tokens.len() - 1];
@@ -316,5 +318,43 @@ impl Sequence {
     fn end(&mut self, finish: Finish) {
         self.generated.finish = finish;
         self.phase = Phase::Done;
+    }
+}
+
+/// Attention goes over rows and over past positions in tiles whose sizes are multiples of this.
+const TILE: usize = 16;
+
+/// Where a step from position `read` on ends, at `end` or a little before: neither its rows nor the positions up to its end
+/// leave a tile with a single one, which another kernel would sum in another order. One row alone stands for two.
+fn cut(read: usize, end: usize) -> usize {
+    let whole = |end: &usize| match *end - read {
+        1 => true,
+        rows => rows % TILE != 1 && end % TILE != 1,
+    };
+    (read + 1..=end).rev().find(whole).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod cut_tests {
+    use super::cut;
+
+    #[test]
+    fn a_step_leaves_no_single_row_and_no_single_position() {
+        for read in 0..70 {
+            for end in read + 1..read + 300 {
+                let found = cut(read, end);
+                assert!(
+                    found > read && found <= end && found + 3 >= end,
+                    "{read} {end}"
+                );
+                let rows = found - read;
+                assert!(
+                    rows == 1 || (rows % 16 != 1 && found % 16 != 1),
+                    "{read} {end}"
+                );
+            }
+        }
+        assert_eq!(cut(26, 513), 512);
+        assert_eq!(cut(512, 513), 513);
     }
 }
