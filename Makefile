@@ -1,6 +1,6 @@
 # What people do with this repository. Each target says what it does while it does it.
 
-.PHONY: help setup demo test test-models study train soak soak-ingest soak-edition soak-push bench bench-generate bench-search bench-library check clean
+.PHONY: help setup demo test test-models study train soak soak-ingest soak-edition soak-push soak-cuts fuzz bench bench-generate bench-search bench-library check clean
 
 help: ## Show this
 	@echo "Almanac: farm questions in, cited answers out, over MQTT."
@@ -36,6 +36,12 @@ soak-edition: ## The long test of updates: 200 questions while an adapter comes 
 
 soak-push: ## The long test of pushes: three boxes, three editions, a broker restart and a killed box
 	@scripts/soak-push.sh
+
+soak-cuts: ## The long test of cuts: a process killed at every write of an update, and 300 times at random
+	@scripts/soak-cuts.sh
+
+fuzz: ## Fuzz all that is read from outside (SECONDS_EACH=60, ONLY=target, AT_ONCE=2)
+	@scripts/fuzz.sh
 
 bench: ## Measure this machine: how fast it reads, writes and searches
 	@scripts/bench.sh

@@ -8,6 +8,8 @@ cd "$root"
 
 step "Formatting"
 cargo fmt --check || die "the code is not formatted" "cargo fmt"
+cargo fmt --check --manifest-path tests/fuzz/Cargo.toml ||
+    die "the fuzz targets are not formatted" "cargo fmt --manifest-path tests/fuzz/Cargo.toml"
 
 step "Lints"
 cargo clippy --all-targets -- -D warnings

@@ -3,6 +3,8 @@
 //! The order is the one that file systems promise to keep: write a temporary file in the same folder,
 //! fsync it, rename it over the name, fsync the folder.
 
+#[cfg(test)]
+pub mod faults;
 mod tree;
 
 use std::fs::{self, File};
@@ -115,11 +117,12 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         .create(true)
         .open(path)
         .map_err(FileError::at("open", path))?;
-    if let Err(error) = step("append to", path) {
+    #[cfg(test)]
+    if faults::is_fault_next() {
         // Half of it arrives.
         let _ = file.write_all(&bytes[..bytes.len() / 2]);
-        return Err(error);
     }
+    step("append to", path)?;
     file.write_all(bytes)
         .and_then(|()| file.sync_data())
         .map_err(FileError::at("append to", path))?;
@@ -258,6 +261,11 @@ pub fn remove_file(path: &Path) -> Result<(), FileError> {
 /// The path with what the system said.
 pub fn remove_folder(folder: &Path) -> Result<(), FileError> {
     step("remove", folder)?;
+    #[cfg(test)]
+    if faults::is_cut_next() {
+        faults::remove_half_of(folder);
+    }
+    step("remove the rest of", folder)?;
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(FileError::at("remove", folder)(error)),
@@ -308,74 +316,6 @@ fn step(_action: &'static str, _path: &Path) -> Result<(), FileError> {
 
 #[cfg(test)]
 use faults::step;
-
-/// The recorder of the tests: cuts the writer's thread off at a chosen step, or fills its disk.
-#[cfg(test)]
-pub mod faults {
-    use std::cell::RefCell;
-    use std::io;
-    use std::path::Path;
-
-    use super::FileError;
-
-    /// What happens at the chosen step and at all later ones.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Fault {
-        /// The process is gone: nothing is written, renamed or removed any more.
-        Cut,
-        /// The disk is full: nothing new fits on it; renaming and removing work.
-        Full,
-    }
-
-    #[derive(Default)]
-    struct Recorder {
-        steps: Vec<String>,
-        fault: Option<(usize, Fault)>,
-    }
-
-    thread_local! {
-        static RECORDER: RefCell<Recorder> = RefCell::default();
-    }
-
-    /// Forgets the steps so far and lets `fault` happen from step `at` (from 0) on; none to record only.
-    pub fn begin(fault: Option<(usize, Fault)>) {
-        RECORDER.set(Recorder {
-            steps: Vec::new(),
-            fault,
-        });
-    }
-
-    /// The steps since [`begin`], each with its action and path; ends the fault.
-    pub fn end() -> Vec<String> {
-        RECORDER.take().steps
-    }
-
-    /// Whether the next step is cut off: what it would have cleaned up then stays.
-    pub(super) fn is_cut_next() -> bool {
-        RECORDER.with_borrow(|recorder| {
-            matches!(recorder.fault, Some((at, Fault::Cut)) if recorder.steps.len() >= at)
-        })
-    }
-
-    pub(super) fn step(action: &'static str, path: &Path) -> Result<(), FileError> {
-        let error = RECORDER.with_borrow_mut(|recorder| {
-            recorder.steps.push(format!("{action} {}", path.display()));
-            let (at, fault) = recorder.fault?;
-            if recorder.steps.len() <= at {
-                return None;
-            }
-            let takes_room = !matches!(action, "sync" | "rename into place" | "remove" | "shorten");
-            match fault {
-                Fault::Cut => Some(io::Error::other("cut")),
-                Fault::Full => takes_room.then(|| io::ErrorKind::StorageFull.into()),
-            }
-        });
-        match error {
-            Some(error) => Err(FileError::at(action, path)(error)),
-            None => Ok(()),
-        }
-    }
-}
 
 fn parent(path: &Path) -> &Path {
     match path.parent() {

@@ -16,6 +16,7 @@ use almanac::model::{
     Decline, Embedder as _, Finish, GenerateRequest, Generated, Generator as _, Logits, Message,
     ModelError, Role, Runtime, SentenceEmbedder, TextGenerator,
 };
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
@@ -469,6 +470,82 @@ fn an_adapter_for_another_base_is_refused_by_name() {
         error.contains("made for the base") && error.contains(DECODER),
         "{error}"
     );
+}
+
+/// Writes the adapter file at `from` to `to` with its tensors as `change` leaves them.
+fn rewrite(from: &Path, to: &Path, change: impl FnOnce(&mut BTreeMap<String, TensorView<'_>>)) {
+    let bytes = fs::read(from).expect("readable");
+    let (_, header) = SafeTensors::read_metadata(&bytes).expect("our own");
+    let tensors = SafeTensors::deserialize(&bytes).expect("our own");
+    let mut tensors = tensors.tensors().into_iter().collect();
+    change(&mut tensors);
+    let file = safetensors::serialize(tensors, header.metadata().clone()).expect("serialises");
+    fs::write(to, file).expect("writable");
+}
+
+#[test]
+fn an_adapter_that_the_graph_cannot_take_is_refused_when_it_is_loaded() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    peft_folder(folder.path());
+    let right = folder.path().join("wave.safetensors");
+    let wrong = folder.path().join("wrong.safetensors");
+    import_adapter(folder.path(), &decoder(Precision::Int8), &right).expect("converts");
+    let mut generator = open(Precision::Int8);
+    let mut refused = |change: &dyn Fn(&mut BTreeMap<String, TensorView<'_>>)| {
+        rewrite(&right, &wrong, change);
+        let error = generator.load_adapter(&wrong).expect_err("does not fit");
+        let error = error.to_string();
+        println!("{error}");
+        assert!(error.contains("almanac models import-adapter"), "{error}");
+        error
+    };
+    // A block more than the model has.
+    let said = refused(&|tensors| {
+        for (name, view) in tensors.clone() {
+            if let Some(rest) = name.strip_prefix("lora.29.mlp.down_proj.") {
+                tensors.insert(format!("lora.30.mlp.down_proj.{rest}"), view);
+            }
+        }
+    });
+    assert!(said.contains("lora.30.mlp.down_proj.a: "), "{said}");
+    // A module that no graph of ours has.
+    let said = refused(&|tensors| {
+        let view = tensors["lora.3.mlp.up_proj.a"].clone();
+        tensors.insert("lora.3.mlp.side_proj.a".into(), view);
+    });
+    assert!(said.contains("lora.3.mlp.side_proj.a "), "{said}");
+    // Its second factor has a rank less.
+    let said = refused(&|tensors| {
+        let view = &tensors["lora.7.self_attn.o_proj.b"];
+        let (rank, outputs) = (view.shape()[0] - 1, view.shape()[1]);
+        let view = TensorView::new(
+            Dtype::F16,
+            vec![rank, outputs],
+            &view.data()[..rank * outputs * 2],
+        );
+        let view = view.expect("sizes match");
+        tensors.insert("lora.7.self_attn.o_proj.b".into(), view);
+    });
+    assert!(
+        said.contains("lora.7.self_attn.o_proj.a has rank "),
+        "{said}"
+    );
+    // What it reads is as wide as another layer's.
+    let said = refused(&|tensors| {
+        for factor in ["a", "a_scale", "b"] {
+            // Scales are there where the graph takes whole numbers.
+            let view = tensors
+                .get(&format!("lora.7.mlp.down_proj.{factor}"))
+                .cloned();
+            tensors.extend(view.map(|view| (format!("lora.7.self_attn.o_proj.{factor}"), view)));
+        }
+    });
+    assert!(
+        said.contains("lora.7.self_attn.o_proj.a reads 1536 values"),
+        "{said}"
+    );
+    assert_eq!(generator.load_adapter(&right).expect("fits"), "wave");
 }
 
 fn request(question: &str, max_tokens: usize) -> GenerateRequest {

@@ -161,12 +161,19 @@ impl Answerer {
         let embedder = self.parts.embedder.as_deref();
         let mut candidates = candidates(&asked, &hits.hits, embedder)?;
         quote::keep_best(&mut hits.hits, &mut candidates, top_k);
-        let features = Features::of(&asked, &place, &hits, &candidates);
+        let sent = &question.readings[..question.readings.len().min(MOST_READINGS)];
+        let verdict = quote::verdict(sent, &candidates);
+        let mut features = Features::of(&asked, &place, &hits, &candidates);
+        if let Some(verdict) = &verdict {
+            let of = &candidates[verdict.sentence];
+            features.limit = of.names(&sent[verdict.reading], &hits.hits);
+        }
         Ok(Found {
             question,
             place,
             hits,
             candidates,
+            verdict,
             features,
             readings: newest(&question.readings, readings),
             timing: Timing {
@@ -205,7 +212,7 @@ impl Answerer {
         let max_chars = self.longest(found.question);
         // A reading held against its limit and a quotation need no words of the model's, only its doubt.
         let guard = self.parts.config.guard;
-        let verdict = found.verdict().filter(|_| guard);
+        let verdict = found.verdict.clone().filter(|_| guard);
         let is_told = guard && (self.parts.config.drafting == Drafting::Quote || verdict.is_some());
         if is_told && found.features.relevance() >= self.parts.config.refuse_below {
             return found.told(Outcome::of(&found), verdict.as_ref(), max_chars, on);

@@ -10,7 +10,7 @@ use super::prompt;
 use super::quantity::quantities;
 use super::quote::{self, Asked, Candidate, headings};
 use super::relevance::Features;
-use super::verdict::{self, Verdict};
+use super::verdict::Verdict;
 use super::{AnswerError, words};
 use crate::types::{Citation, Place, Question, Reading, Status, Timing, Tokens};
 
@@ -62,6 +62,8 @@ pub(super) struct Found<'a> {
     pub(super) place: Place,
     pub(super) hits: Hits,
     pub(super) candidates: Vec<Candidate>,
+    /// A reading sent with the question beside the limit in one of the best sentences.
+    pub(super) verdict: Option<Verdict>,
     pub(super) features: Features,
     pub(super) readings: Vec<Reading>,
     pub(super) started: Instant,
@@ -154,15 +156,6 @@ impl Found<'_> {
             Some(verdict) => self.judged(outcome, verdict, max_chars, on),
             None => self.quoted(outcome, None, max_chars, on),
         }
-    }
-
-    /// A reading sent with the question beside the limit in one of the best sentences; `None` where there is
-    /// no such reading or limit.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
-        let sent = self.question.readings.len().min(self.readings.len());
-        let near = quote::near_best(&self.candidates);
-        let sentences: Vec<&str> = near.iter().map(|one| one.text.as_str()).collect();
-        verdict::verdict(&self.question.readings[..sent], &sentences)
     }
 
     fn judged(

@@ -6,6 +6,7 @@ use super::guard::stated;
 use super::passages::{Hit, Passages};
 use super::quantity::Quantity;
 use super::sentences::{Sentence, sentences};
+use super::verdict::Verdict;
 use super::wants::Wants;
 use super::{verdict, words};
 use crate::model::{Embedder, ModelError};
@@ -37,6 +38,15 @@ pub struct Candidate {
     pub fit: f32,
     /// All of it together.
     pub score: f32,
+}
+
+impl Candidate {
+    /// Share of the name of `reading` that it, its heading or its title has, 0 to 1.
+    pub fn names(&self, reading: &Reading, hits: &[Hit]) -> f32 {
+        let mut stems = words::content(&self.text);
+        stems.extend(words::content(&headings(&hits[self.hit])));
+        verdict::named(reading, &stems)
+    }
 }
 
 /// The question, ready for comparison.
@@ -301,10 +311,26 @@ pub fn keep_best(hits: &mut Vec<Hit>, candidates: &mut Vec<Candidate>, top_k: us
 const SECOND: f32 = 0.75;
 
 /// The candidates that come so near to the best one that either may answer.
-pub fn near_best(candidates: &[Candidate]) -> &[Candidate] {
+fn near_best(candidates: &[Candidate]) -> &[Candidate] {
     let best = candidates.first().map_or(0.0, |best| best.score);
     let near = candidates.partition_point(|one| one.score >= SECOND * best);
     &candidates[..near]
+}
+
+/// What a sentence that names a reading gains, as a share of the best candidate's score, when the reading's limit is sought:
+/// of 40 readings of the development and training parts 33 find their limit without it, 36 with it.
+const NAMED_WEIGHT: f32 = 0.15;
+
+/// One of `readings` beside the limit in one of the candidates that come near the best; `None` where there is no
+/// such reading or limit.
+pub fn verdict(readings: &[Reading], candidates: &[Candidate]) -> Option<Verdict> {
+    let near = near_best(candidates);
+    let sentences: Vec<&str> = near.iter().map(|one| one.text.as_str()).collect();
+    let best = near.first().map_or(1.0, |best| best.score);
+    verdict::verdict(readings, &sentences, &|at, reading| {
+        let named = verdict::named(reading, &words::content(&near[at].text));
+        near[at].score + NAMED_WEIGHT * best * named
+    })
 }
 
 /// The one or two best sentences, in the order of their passage, at most `max_chars` long together;

@@ -25,6 +25,8 @@ pub struct Features {
     pub focus: f32,
     /// Rarity-weighted share of the question's words that no found passage holds at all.
     pub missing: f32,
+    /// Share of a reading's name beside the limit that it is held against; 0 without such a limit.
+    pub limit: f32,
     /// True when the question names something (a place, a product) that no found passage names.
     pub stranger: bool,
     /// True when no found passage holds for the asked place.
@@ -32,7 +34,8 @@ pub struct Features {
 }
 
 /// Weights of the logistic model: a ridge fit (0.01, classes weighted alike) on the development part of
-/// the sample questions, rounded; leaving one question out moves none by a third.
+/// the sample questions, rounded; leaving one question out moves none by a third. `limit` was set by the readings of the
+/// development and training parts: named beside a limit are 35 of 40, but only 3 of 40 where the document is withheld.
 #[derive(Clone, Copy, Debug)]
 struct Weights {
     bias: f32,
@@ -42,6 +45,7 @@ struct Weights {
     fit: f32,
     focus: f32,
     missing: f32,
+    limit: f32,
 }
 
 const WEIGHTS: Weights = Weights {
@@ -52,6 +56,7 @@ const WEIGHTS: Weights = Weights {
     fit: 2.0,
     focus: 1.7,
     missing: -2.0,
+    limit: 1.0,
 };
 
 /// What is left of the relevance when the place or a named thing is not covered.
@@ -78,6 +83,7 @@ impl Features {
             fit: best.map_or(0.0, |best| best.fit),
             focus: best.map_or(0.0, |best| best.focus),
             missing: 1.0 - asked.coverage(&held, &held),
+            limit: 0.0,
             stranger: names_a_stranger(&asked.text, place, hits),
             elsewhere: !hits.hits.iter().any(|hit| holds(&hit.passage.place, place)),
         }
@@ -92,7 +98,8 @@ impl Features {
             + w.coverage * self.coverage
             + w.fit * self.fit
             + w.focus * self.focus
-            + w.missing * self.missing;
+            + w.missing * self.missing
+            + w.limit * self.limit;
         let relevance = 1.0 / (1.0 + (-sum).exp());
         match self.stranger || self.elsewhere {
             true => relevance * NOT_COVERED,
@@ -208,6 +215,16 @@ mod tests {
         let bounds = [0.1, 0.34, 0.6, 0.9].map(|relevance| decline_from(relevance, 0.34));
         assert!(bounds.is_sorted(), "{bounds:?}");
         assert!(bounds[0] < 0.2 && bounds[3] > 0.9, "{bounds:?}");
+    }
+
+    #[test]
+    fn a_reading_named_beside_its_limit_speaks_for_the_passages() {
+        let without = Features::default();
+        let with = Features {
+            limit: 1.0,
+            ..without
+        };
+        assert!(with.relevance() > 2.0 * without.relevance());
     }
 
     #[test]

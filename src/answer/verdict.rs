@@ -2,6 +2,8 @@
 //!
 //! A small model gets such comparisons wrong as often as right, and arithmetic needs no model.
 
+use std::collections::BTreeSet;
+
 use super::quantity::{Quantity, quantities};
 use super::{prompt, words};
 use crate::types::{Reading, ReadingValue};
@@ -23,22 +25,42 @@ pub struct Verdict {
     pub text: String,
 }
 
-/// Compares the first of `readings` whose kind of figure stands in one of `sentences`, the first that has it;
-/// `None` where none does. A count of the same things ("3 moths" for moths) goes before a bare number.
-pub fn verdict(readings: &[Reading], sentences: &[&str]) -> Option<Verdict> {
-    [true, false].into_iter().find_map(|alike| {
-        sentences.iter().enumerate().find_map(|(place, sentence)| {
-            let stated = quantities(sentence);
-            readings.iter().enumerate().find_map(|(at, reading)| {
-                let measured = measured(reading)?;
-                let limits = limits(reading, &measured, &stated, alike);
-                Some(Verdict {
+/// Compares one of `readings` with a figure of its kind in one of `sentences`; `None` where none has such a figure.
+///
+/// A count of the same things ("3 moths" for moths) goes before a bare number, then the sentence to which `weight` gives
+/// most for that reading, then the order of `sentences`.
+pub fn verdict(
+    readings: &[Reading],
+    sentences: &[&str],
+    weight: &dyn Fn(usize, &Reading) -> f32,
+) -> Option<Verdict> {
+    let mut best: Option<((bool, f32), Verdict)> = None;
+    for (place, sentence) in sentences.iter().enumerate() {
+        let stated = quantities(sentence);
+        for (at, reading) in readings.iter().enumerate() {
+            let Some((alike, text)) = held_against(reading, &stated, sentence) else {
+                continue;
+            };
+            let rank = (alike, weight(place, reading));
+            if best.as_ref().is_none_or(|(other, _)| rank > *other) {
+                let verdict = Verdict {
                     reading: at,
                     sentence: place,
-                    text: told(reading, &measured, &limits, sentence)?,
-                })
-            })
-        })
+                    text,
+                };
+                best = Some((rank, verdict));
+            }
+        }
+    }
+    best.map(|(_, verdict)| verdict)
+}
+
+/// `reading` beside the figure in `sentence` that it can be held against, and whether both are of the same things.
+fn held_against(reading: &Reading, stated: &[Quantity], sentence: &str) -> Option<(bool, String)> {
+    let measured = measured(reading)?;
+    [true, false].into_iter().find_map(|alike| {
+        let limits = limits(reading, &measured, stated, alike);
+        Some((alike, told(reading, &measured, &limits, sentence)?))
     })
 }
 
@@ -49,9 +71,7 @@ fn limits<'a>(
     stated: &'a [Quantity],
     alike: bool,
 ) -> Vec<&'a Quantity> {
-    // Moths per trap are moths: what they are counted over is not what is counted.
-    let name = spoken(reading);
-    let named = words::content(name.split(" per ").next().unwrap_or_default());
+    let named = words::content(counted(&spoken(reading)));
     let concerns = |limit: &Quantity| {
         let things = limit.things();
         things.is_empty()
@@ -79,6 +99,18 @@ pub fn measured(reading: &Reading) -> Option<Quantity> {
     quantities(&fact)
         .into_iter()
         .find(|one| one.value() == Some(value))
+}
+
+/// Share of the words of a reading's name among `stems`, 0 to 1; what a count is taken over does not count.
+pub fn named(reading: &Reading, stems: &BTreeSet<String>) -> f32 {
+    let name = words::content(counted(&spoken(reading)));
+    let held = name.intersection(stems).count();
+    held as f32 / name.len().max(1) as f32
+}
+
+/// Moths per trap are moths: what they are counted over is not what is counted.
+fn counted(name: &str) -> &str {
+    name.split(" per ").next().unwrap_or_default()
 }
 
 /// The name of what was measured, in words: `soil temperature`.
@@ -143,7 +175,7 @@ mod tests {
     }
 
     fn text(reading: Reading, sentence: &str) -> Option<String> {
-        verdict(&[reading], &[sentence]).map(|verdict| verdict.text)
+        verdict(&[reading], &[sentence], &|_, _| 1.0).map(|verdict| verdict.text)
     }
 
     #[test]
@@ -171,6 +203,7 @@ mod tests {
                 "Treat at 1 stink bug per 5 plants.",
                 "Before sowing, 2 stink bugs per square metre justify a treatment.",
             ],
+            &|_, _| 1.0,
         )
         .expect("two limits");
         assert_eq!(found.sentence, 1);
@@ -179,6 +212,29 @@ mod tests {
             "{}",
             found.text
         );
+    }
+
+    #[test]
+    fn of_two_limits_the_one_of_more_weight_counts_and_of_equal_ones_the_first() {
+        let ground = [reading("soil-temperature", 44.0, "°F")];
+        let sentences = [
+            "Store seed below 60 °F.",
+            "Plant at a soil temperature of 50 °F.",
+        ];
+        let found = |weights: [f32; 2]| {
+            verdict(&ground, &sentences, &|at, _| weights[at]).map(|verdict| verdict.sentence)
+        };
+        assert_eq!(found([0.9, 1.0]), Some(1));
+        assert_eq!(found([1.0, 1.0]), Some(0));
+    }
+
+    #[test]
+    fn the_share_of_a_readings_name_leaves_out_what_is_counted_over() {
+        let stems = |text: &str| words::content(text);
+        let moths = reading("moths-per-trap", 4.0, "moth");
+        assert_eq!(named(&moths, &stems("three moths caught")), 1.0);
+        let ground = reading("soil-temperature", 44.0, "°F");
+        assert_eq!(named(&ground, &stems("wait until the soil is warm")), 0.5);
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::os::unix::fs::symlink;
 
 use super::blobs::{CHUNK, Source};
 use super::build::read_offer;
-use super::machine::Phase;
 use super::manifest::{FileEntry, Golden, KeyChanges, Manifest, Moment, Role};
 use super::offer::Offer;
 use super::testing::{Farm, PLAN, Script, TestBox};
 use super::{EditionError, Setting};
 use crate::types::Digest;
+use crate::types::Phase;
 
 const NEXT: &str = "base = \"out/editions/1\"\nadapters = [\"b.safetensors\"]";
 

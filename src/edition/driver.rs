@@ -1,25 +1,25 @@
 //! What the state machine asks for, done on disk.
 //!
 //! The record is written before each action, so every action may be cut anywhere and is done again: each
-//! of them is safe to repeat.
+//! of them is safe to repeat. Here stands what others ask of a driver; the actions stand in `steps`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod steps;
+mod sweep;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::blobs::{Blobs, Source, Swept};
+use super::blobs::Source;
 use super::limits;
-use super::machine::{Action, Event, Offered, Phase, step};
-use super::manifest::{FILE_NAME, Manifest, Moment, SIGNATURE_NAME, read_bounded};
+use super::machine::{Event, Offered};
+use super::manifest::{FILE_NAME, Moment, SIGNATURE_NAME, read_bounded};
 use super::offer::{self, Accepted, Host, Offer, Terms};
 use super::record::{Record, Run};
-use super::signature::{MAX_SIGNATURE_BYTES, PublicKey};
+use super::signature::PublicKey;
 use super::{Edition, EditionError};
 use crate::durable;
-use crate::types::Digest;
-
-/// Room that is left free beside an edition's contents: its index, the journal, the log.
-const SPARE_BYTES: u64 = 64 * 1024 * 1024;
+use crate::types::{Digest, Phase};
 
 /// What the rooms above do for an edition.
 pub trait Workshop {
@@ -283,41 +283,6 @@ impl<'a> Driver<'a> {
         self.save(next)
     }
 
-    /// Removes everything that neither the current edition, nor the one before, nor the one under way
-    /// needs; blocking.
-    ///
-    /// # Errors
-    /// A manifest cannot be read (nothing is removed then), or the disk failed.
-    pub fn sweep(&mut self) -> Result<Swept, EditionError> {
-        let under_way = self.run().filter(|run| !run.phase.is_over());
-        let mut serials = BTreeSet::from([0]);
-        serials.extend(Edition::current_serial(&self.state)?);
-        serials.extend(self.record.previous);
-        serials.extend(under_way.map(|run| run.serial));
-        let is_over = under_way.is_none();
-        let mut contents = BTreeSet::new();
-        for edition in Edition::list(&self.state)? {
-            if serials.contains(&edition.manifest.serial) {
-                contents.extend(edition.manifest.contents().into_keys());
-            }
-        }
-        let mut swept = Swept::default();
-        if is_over {
-            let incoming = self.incoming();
-            swept.files += u64::from(incoming.exists());
-            durable::remove_folder(&incoming)?;
-        } else if self.is_kept() {
-            contents.extend(Manifest::read(&self.incoming())?.contents().into_keys());
-        }
-        swept.files += self.sweep_editions(&serials)? + self.sweep_litter()?;
-        if is_over {
-            let blobs = Blobs::new(&self.state).keep_only(&contents)?;
-            swept.files += blobs.files;
-            swept.bytes = blobs.bytes;
-        }
-        Ok(swept)
-    }
-
     fn offered(&self, accepted: &Accepted) -> Result<Event, EditionError> {
         Ok(Event::Offered(Box::new(Offered {
             serial: accepted.manifest.serial,
@@ -326,275 +291,6 @@ impl<'a> Driver<'a> {
             keys: accepted.manifest.keys.clone(),
             time: accepted.time,
         })))
-    }
-
-    fn restart(&mut self, source: Option<&mut dyn Source>) -> Result<(), EditionError> {
-        let event = Event::Restarted {
-            current: Edition::current_serial(&self.state)?,
-            kept: self.is_kept(),
-        };
-        self.drive(event, source)
-    }
-
-    fn drive(
-        &mut self,
-        mut event: Event,
-        mut source: Option<&mut dyn Source>,
-    ) -> Result<(), EditionError> {
-        loop {
-            let (next, action) = step(&self.record, event);
-            self.save(next)?;
-            let done = match source {
-                Some(ref mut source) => self.perform(action, Some(&mut **source)),
-                None => self.perform(action, None),
-            };
-            event = match done {
-                Ok(Some(event)) => event,
-                Ok(None) => return Ok(()),
-                Err(EditionError::Refused(why)) => Event::Failed(why),
-                Err(EditionError::Io(error))
-                    if error.source.kind() == std::io::ErrorKind::StorageFull
-                        && self.run().is_some_and(|run| !run.phase.is_over()) =>
-                {
-                    Event::Failed(format!("the disk is full: {error}"))
-                }
-                Err(error) => return Err(error),
-            };
-        }
-    }
-
-    /// Writes the record where it changed, and tells of a new phase.
-    fn save(&mut self, next: Record) -> Result<(), EditionError> {
-        if next == self.record {
-            return Ok(());
-        }
-        next.write(&self.state)?;
-        let news = next.run != self.record.run;
-        self.record = next;
-        if let (true, Some(run)) = (news, &self.record.run) {
-            (self.tell)(&Told {
-                serial: run.serial,
-                phase: run.phase,
-                why: run.why.clone(),
-                bytes: None,
-                resumed: None,
-            });
-        }
-        Ok(())
-    }
-
-    fn perform(
-        &mut self,
-        action: Action,
-        source: Option<&mut dyn Source>,
-    ) -> Result<Option<Event>, EditionError> {
-        Ok(Some(match action {
-            Action::Keep => self.keep()?,
-            Action::Fetch => return self.fetch(source),
-            Action::Verify => self.verify()?,
-            Action::Stage => self.stage()?,
-            Action::Begin => Event::Begun,
-            Action::Try => self.probe(),
-            Action::Commit => {
-                self.point_at(self.serial())?;
-                Event::Committed
-            }
-            Action::GoBack(serial) => {
-                self.point_at(serial)?;
-                Event::WentBack
-            }
-            Action::Clean => {
-                self.sweep()?;
-                Event::Cleaned
-            }
-            Action::Rest => return Ok(None),
-        }))
-    }
-
-    fn keep(&mut self) -> Result<Event, EditionError> {
-        let incoming = self.incoming();
-        durable::create_folder(&incoming)?;
-        let offer = std::mem::take(&mut self.offer);
-        durable::replace(&incoming.join(SIGNATURE_NAME), &offer.signature)?;
-        // Last: with it, and with the digest that the record has, the offer is whole.
-        durable::replace(&incoming.join(FILE_NAME), &offer.manifest)?;
-        Ok(Event::Kept)
-    }
-
-    fn fetch(&mut self, source: Option<&mut dyn Source>) -> Result<Option<Event>, EditionError> {
-        let missing = self.missing()?;
-        if self.waits {
-            self.check_space(&missing)?;
-            return Ok(None);
-        }
-        if missing.is_empty() {
-            return Ok(Some(Event::Fetched));
-        }
-        let Some(source) = source else {
-            return Ok(None);
-        };
-        let needed = self.check_space(&missing)?;
-        let blobs = Blobs::new(&self.state);
-        let (serial, phase) = (self.serial(), Phase::Fetching);
-        let mut done = 0;
-        for (content, length) in &missing {
-            blobs.fetch(content, *length, source, &mut |bytes| {
-                done += bytes;
-                (self.tell)(&Told {
-                    serial,
-                    phase,
-                    why: String::new(),
-                    bytes: Some((done, needed)),
-                    resumed: None,
-                });
-            })?;
-        }
-        Ok(Some(Event::Fetched))
-    }
-
-    /// Contents of the edition under way that are not here, after what the current edition has was taken.
-    fn missing(&self) -> Result<BTreeMap<Digest, u64>, EditionError> {
-        let blobs = Blobs::new(&self.state);
-        let mut missing = Manifest::read(&self.incoming())?.contents();
-        missing.retain(|content, length| !blobs.has(content, *length));
-        self.adopt(&blobs, &mut missing)?;
-        Ok(missing)
-    }
-
-    /// Bytes of `missing`, where there is room for what is not here in part.
-    fn check_space(&self, missing: &BTreeMap<Digest, u64>) -> Result<u64, EditionError> {
-        let blobs = Blobs::new(&self.state);
-        let left = missing.iter().map(|(content, length)| {
-            let begun = blobs.begun(content).min(*length);
-            length - begun
-        });
-        let needed: u64 = left.sum();
-        let free = durable::free_bytes(&self.state)?;
-        if needed > 0 && free < needed.saturating_add(SPARE_BYTES) {
-            return Err(EditionError::Refused(format!(
-                "it needs {} MiB and as a reserve {}, the disk has {} MiB free; \
-                 `almanac edition gc` may make room",
-                needed >> 20,
-                SPARE_BYTES >> 20,
-                free >> 20
-            )));
-        }
-        Ok(missing.values().sum())
-    }
-
-    /// Takes what the current edition has and the contents lack: the files of the box's own edition.
-    fn adopt(
-        &self,
-        blobs: &Blobs,
-        missing: &mut BTreeMap<Digest, u64>,
-    ) -> Result<(), EditionError> {
-        let Ok(Some(current)) = Edition::current(&self.state) else {
-            return Ok(());
-        };
-        let folder = current.files();
-        for file in &current.manifest.files {
-            if missing.get(&file.sha256) == Some(&file.length)
-                && blobs.adopt(&folder.join(&file.path), &file.sha256, file.length)?
-            {
-                missing.remove(&file.sha256);
-            }
-        }
-        Ok(())
-    }
-
-    fn verify(&self) -> Result<Event, EditionError> {
-        let blobs = Blobs::new(&self.state);
-        for (content, length) in Manifest::read(&self.incoming())?.contents() {
-            if let Err(error) = blobs.verify(&content, length) {
-                // Not even an edition that had it before can use it; it is fetched anew next time.
-                durable::remove_file(&blobs.path(&content))?;
-                return Err(error);
-            }
-        }
-        Ok(Event::Verified)
-    }
-
-    fn stage(&mut self) -> Result<Event, EditionError> {
-        let incoming = self.incoming();
-        let manifest = Manifest::read(&incoming)?;
-        let folder = Edition::folder_of(&self.state, manifest.serial);
-        durable::remove_folder(&folder)?;
-        durable::create_folder(&folder)?;
-        let edition = Edition { folder, manifest };
-        self.link_files(&edition)?;
-        let before = Edition::current(&self.state)?;
-        if let Err(why) = self.workshop.stage(&edition, before.as_ref()) {
-            return Ok(Event::Failed(format!("its library cannot be built: {why}")));
-        }
-        let signature = read_bounded(&incoming.join(SIGNATURE_NAME), MAX_SIGNATURE_BYTES)?;
-        durable::replace(&edition.folder.join(SIGNATURE_NAME), &signature)?;
-        let manifest = read_bounded(&incoming.join(FILE_NAME), limits::MANIFEST_BYTES)?;
-        durable::replace(&edition.folder.join(FILE_NAME), &manifest)?;
-        Ok(Event::Staged)
-    }
-
-    /// Gives every content its name in the edition's folder.
-    fn link_files(&self, edition: &Edition) -> Result<(), EditionError> {
-        let blobs = Blobs::new(&self.state);
-        let root = edition.files();
-        let mut folders = BTreeSet::new();
-        for file in &edition.manifest.files {
-            let path = root.join(&file.path);
-            let folder = path.parent().unwrap_or(&root).to_owned();
-            durable::create_folder(&folder)?;
-            durable::hard_link(&blobs.path(&file.sha256), &path)?;
-            folders.insert(folder);
-        }
-        for folder in folders {
-            durable::sync_folder(&folder)?;
-        }
-        Ok(())
-    }
-
-    fn probe(&mut self) -> Event {
-        match Edition::numbered(&self.state, self.serial()) {
-            Err(error) => Event::Failed(error.to_string()),
-            Ok(edition) => match self.workshop.probe(&edition) {
-                Verdict::Passed => Event::Passed,
-                Verdict::Failed(why) => Event::Failed(why),
-                Verdict::Crashed(why) => Event::Crashed(why),
-            },
-        }
-    }
-
-    fn point_at(&self, serial: u64) -> Result<(), EditionError> {
-        let target = Path::new("editions").join(serial.to_string());
-        Ok(durable::replace_link(&self.state.join("current"), &target)?)
-    }
-
-    fn sweep_editions(&self, kept: &BTreeSet<u64>) -> Result<u64, EditionError> {
-        let mut swept = 0;
-        for (path, name) in names_in(&self.state.join("editions"))? {
-            if !name.parse().is_ok_and(|serial: u64| kept.contains(&serial)) {
-                durable::remove_folder(&path)?;
-                swept += 1;
-            }
-        }
-        Ok(swept)
-    }
-
-    fn sweep_litter(&self) -> Result<u64, EditionError> {
-        let mut swept = 0;
-        let mut folders = vec![self.state.clone(), self.incoming()];
-        folders.extend(
-            names_in(&self.state.join("editions"))?
-                .into_iter()
-                .map(|(path, _)| path),
-        );
-        for folder in folders {
-            for (path, name) in names_in(&folder)? {
-                if durable::is_litter(&name) {
-                    durable::remove_file(&path)?;
-                    swept += 1;
-                }
-            }
-        }
-        Ok(swept)
     }
 
     fn examine(&self, offer: &Offer, setting: &Setting) -> Result<Accepted, EditionError> {
@@ -642,21 +338,4 @@ impl<'a> Driver<'a> {
     fn incoming(&self) -> PathBuf {
         self.state.join("incoming")
     }
-}
-
-/// Paths and names in `folder`; none where it is missing.
-fn names_in(folder: &Path) -> Result<Vec<(PathBuf, String)>, EditionError> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(EditionError::io("list", folder))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(EditionError::io("list", folder))?;
-        names.push((
-            entry.path(),
-            entry.file_name().to_string_lossy().into_owned(),
-        ));
-    }
-    Ok(names)
 }

@@ -1,17 +1,13 @@
-//! Editions on disk: installed, rolled back, cut at every write, on a full disk.
+//! Editions on disk: installed, rolled back, on a full disk.
 
 use super::EditionError;
 use super::blobs::{Blobs, CHUNK, Source};
 use super::driver::Verdict;
-use super::machine::Phase;
 use super::offer::Offer;
-use super::testing::{Farm, PLAN, Script, TestBox};
+use super::testing::{Farm, NEXT, PLAN, Script, TestBox, while_driving};
 use crate::durable::faults::{self, Fault};
 use crate::types::Digest;
-
-/// What the second edition of these tests changes: an adapter and a document.
-const NEXT: &str =
-    "base = \"out/editions/1\"\nadapters = [\"b.safetensors\"]\ndocuments = [\"corpus\"]";
+use crate::types::Phase;
 
 /// A farm with two offers, and a box on the first.
 fn two() -> (Farm, Offer, Offer) {
@@ -146,121 +142,6 @@ fn steps(farm: &Farm, before: &dyn Fn() -> TestBox, offer: &Offer) -> Vec<String
 }
 
 #[test]
-fn an_install_that_is_cut_at_any_write_ends_in_one_whole_edition() {
-    let (farm, first, second) = two();
-    let before = || on_first(&farm, &first);
-    let steps = steps(&farm, &before, &second);
-    assert!(steps.len() >= 60, "{} named cuts", steps.len());
-    let reference = before();
-    reference.install(&farm, &second).expect("a right edition");
-    for (at, step) in steps.iter().enumerate() {
-        let case = format!("cut at step {at}, {step}");
-        let this = before();
-        faults::begin(Some((at, Fault::Cut)));
-        let cut = this.install(&farm, &second);
-        faults::end();
-        assert!(cut.is_err(), "{case}");
-        this.assert_whole(&case);
-        // The box comes up without the stick: what needs no source goes on.
-        this.with(&mut Script::default(), |driver| driver.resume())
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
-        this.assert_whole(&case);
-        let serial = this.serial();
-        let settled = phase(&this);
-        match settled {
-            Phase::Current if this.record().run.is_some_and(|run| run.serial == 2) => {
-                assert_eq!(serial, Some(2), "{case}");
-            }
-            // Not kept yet, waiting for its files, or not yet offered.
-            Phase::Current | Phase::Rejected | Phase::Fetching => {
-                assert_eq!(serial, Some(1), "{case}");
-            }
-            other => panic!("{case}: {other}"),
-        }
-        // The stick is back.
-        if serial == Some(1) {
-            this.install(&farm, &second)
-                .unwrap_or_else(|error| panic!("{case}: {error}"));
-        }
-        assert_eq!(
-            (this.serial(), phase(&this)),
-            (Some(2), Phase::Current),
-            "{case}"
-        );
-        this.assert_whole(&case);
-        this.with(&mut Script::default(), |driver| driver.sweep())
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
-        assert_eq!(this.paths(), reference.paths(), "{case}");
-    }
-}
-
-#[test]
-fn a_rollback_that_is_cut_at_any_write_ends_in_one_whole_edition() {
-    let (farm, first, second) = two();
-    let before = || {
-        let this = on_first(&farm, &first);
-        this.install(&farm, &second).expect("a right edition");
-        this
-    };
-    for at in 0.. {
-        let this = before();
-        let case = format!("cut at step {at}");
-        faults::begin(Some((at, Fault::Cut)));
-        let done = this.with(&mut Script::default(), |driver| driver.roll_back("slow"));
-        faults::end();
-        this.assert_whole(&case);
-        this.with(&mut Script::default(), |driver| driver.resume())
-            .unwrap_or_else(|error| panic!("{case}: {error}"));
-        this.assert_whole(&case);
-        // Once the decision is written down it is carried out.
-        match phase(&this) {
-            Phase::RolledBack => assert_eq!(this.serial(), Some(1), "{case}"),
-            other => assert_eq!((other, this.serial()), (Phase::Current, Some(2)), "{case}"),
-        }
-        if done.is_ok() {
-            assert!(at > 6, "{at}");
-            return;
-        }
-    }
-}
-
-#[test]
-fn three_hundred_random_cuts_never_leave_less_than_one_whole_edition() {
-    let (farm, first, second) = two();
-    let third = farm.offer(3, "base = \"out/editions/1\"");
-    let longest = steps(&farm, &|| on_first(&farm, &first), &second).len();
-    let mut seed = 7_usize;
-    let mut random = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) % below
-    };
-    let mut cuts = 0;
-    while cuts < 300 {
-        let this = on_first(&farm, &first);
-        // Cut after cut on one box, each wherever it hits, until both editions went through.
-        for offer in [&second, &third] {
-            loop {
-                faults::begin(Some((random(longest + 20), Fault::Cut)));
-                let done = this.install(&farm, offer);
-                faults::end();
-                this.assert_whole(&format!("after {cuts} cuts"));
-                cuts += usize::from(done.is_err());
-                let serial = this.serial().expect("one");
-                let run = this.record().run.expect("a run");
-                let wanted = if std::ptr::eq(offer, &second) { 2 } else { 3 };
-                if serial == wanted && run.phase == Phase::Current {
-                    break;
-                }
-                assert!(serial <= wanted, "{serial}");
-            }
-        }
-        this.with(&mut Script::default(), |driver| driver.sweep())
-            .expect("swept");
-        assert_eq!(this.record().previous, Some(2));
-    }
-}
-
-#[test]
 fn a_disk_that_is_full_at_any_write_leaves_the_old_edition_answering() {
     let (farm, first, second) = two();
     let before = || on_first(&farm, &first);
@@ -383,15 +264,19 @@ fn what_the_box_already_has_is_not_fetched() {
 
 #[test]
 fn two_processes_do_not_change_editions_at_once() {
-    let (farm, first, second) = two();
-    let this = on_first(&farm, &first);
-    let mut tell = |_: &super::Told| {};
-    let mut script = Script::default();
-    let held = super::Driver::open(this.state(), &mut script, &mut tell).expect("free");
-    let refused = this.install(&farm, &second).expect_err("held");
-    assert!(matches!(refused, EditionError::Busy(_)), "{refused}");
+    let this = TestBox::new();
+    let _open = while_driving();
+    let (mut first, mut second) = (Script::default(), Script::default());
+    let (mut tell, mut tell_too) = (|_: &super::Told| {}, |_: &super::Told| {});
+    let held = super::Driver::open(this.state(), &mut first, &mut tell).expect("free");
+    let refused = super::Driver::open(this.state(), &mut second, &mut tell_too).err();
+    assert!(
+        matches!(refused, Some(EditionError::Busy(_))),
+        "{refused:?}"
+    );
     drop(held);
-    this.install(&farm, &second).expect("free again");
+    let again = super::Driver::open(this.state(), &mut second, &mut tell_too);
+    assert!(again.is_ok(), "free again");
 }
 
 #[test]

@@ -11,72 +11,14 @@
 //! thing that is not in the record is the commit: the link itself is. A link that already points at the
 //! edition on trial means that the trial was passed.
 
-use serde::{Deserialize, Serialize};
-
 use super::manifest::{KeyChanges, Moment};
 use super::record::{Record, Run};
-use crate::types::Digest;
+use crate::types::{Digest, Phase};
 
 /// Trials that may end without a verdict (crash, kill, power cut) before the edition is rejected.
 pub const ATTEMPTS: u32 = 3;
 /// Starts of a current edition that may fail to become healthy before it is rolled back.
 pub const STARTS: u32 = 3;
-
-/// How far an edition is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Its manifest was accepted and is being kept.
-    Offered,
-    /// Its files are being fetched and read again from disk.
-    Fetching,
-    /// Every file is on disk and right; the index is being built.
-    Verified,
-    /// It is complete.
-    Staged,
-    /// It is asked its golden questions.
-    Trial,
-    /// It answers.
-    Current,
-    /// It never answered, and never will.
-    Rejected,
-    /// It answered once, and another does now.
-    RolledBack,
-}
-
-impl Phase {
-    /// Every phase, in order.
-    pub const ALL: [Phase; 8] = [
-        Phase::Offered,
-        Phase::Fetching,
-        Phase::Verified,
-        Phase::Staged,
-        Phase::Trial,
-        Phase::Current,
-        Phase::Rejected,
-        Phase::RolledBack,
-    ];
-
-    /// Whether nothing more follows by itself.
-    pub fn is_over(self) -> bool {
-        matches!(self, Phase::Current | Phase::Rejected | Phase::RolledBack)
-    }
-}
-
-impl std::fmt::Display for Phase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Phase::Offered => "offered",
-            Phase::Fetching => "fetching",
-            Phase::Verified => "verified",
-            Phase::Staged => "staged",
-            Phase::Trial => "trial",
-            Phase::Current => "current",
-            Phase::Rejected => "rejected",
-            Phase::RolledBack => "rolled-back",
-        })
-    }
-}
 
 /// An accepted manifest, as far as the machine must know it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! The state machine as one table: every phase with every event.
 
-use super::machine::{ATTEMPTS, Action, Event, Offered, Phase, step};
+use super::machine::{ATTEMPTS, Action, Event, Offered, step};
 use super::manifest::{KeyChanges, Moment};
 use super::record::{Record, Run};
 use crate::types::Digest;
+use crate::types::Phase;
 
 /// Edition 2 at `phase`, over edition 1, on a box that can go back to edition 0.
 fn record(phase: Phase, attempts: u32) -> Record {

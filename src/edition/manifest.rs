@@ -84,11 +84,23 @@ impl fmt::Display for Moment {
     }
 }
 
-impl FromStr for Moment {
-    type Err = time::error::Parse;
+/// Seconds of the years 0 to 9999, which RFC 3339 has a form for.
+const WRITTEN: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        OffsetDateTime::parse(text, &Rfc3339).map(|moment| Moment(moment.unix_timestamp()))
+impl FromStr for Moment {
+    /// What is wrong and what was expected.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = OffsetDateTime::parse(text, &Rfc3339).ok();
+        let moment = read.map(|read| Moment(read.unix_timestamp()));
+        // An offset can lead out of the years that can be written.
+        match moment.filter(|moment| WRITTEN.contains(&moment.0)) {
+            Some(moment) => Ok(moment),
+            None => Err(format!(
+                "a time is written as \"2027-03-01T00:00:00Z\", found {text:?}"
+            )),
+        }
     }
 }
 
@@ -101,11 +113,7 @@ impl Serialize for Moment {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| {
-            serde::de::Error::custom(format!(
-                "a time is written as \"2027-03-01T00:00:00Z\", found {text:?}"
-            ))
-        })
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -481,6 +489,26 @@ mod tests {
             let mut manifest = Manifest::new(0, "edition 0");
             manifest.files.push(file(path));
             assert!(manifest.check().is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_only_where_it_can_be_written_again() {
+        let read = |text: &str| text.parse::<Moment>();
+        let last = read("9999-12-31T23:59:59Z").expect("the last second");
+        assert_eq!(read(&last.to_string()), Ok(last));
+        assert_eq!(
+            read("2027-03-01T01:00:00+01:00"),
+            read("2027-03-01T00:00:00Z")
+        );
+        for text in [
+            "9999-12-31T23:59:59-01:00",
+            "0000-01-01T00:00:00+01:00",
+            "2027-03-01",
+            "",
+        ] {
+            let reason = read(text).expect_err("it cannot be written");
+            assert!(reason.contains("2027-03-01T00:00:00Z"), "{reason}");
         }
     }
 

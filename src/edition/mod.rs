@@ -18,6 +18,8 @@
 mod attack_tests;
 mod blobs;
 pub mod build;
+#[cfg(test)]
+mod cut_tests;
 mod driver;
 #[cfg(test)]
 mod driver_tests;
@@ -35,10 +37,11 @@ mod signature;
 mod testing;
 pub mod zero;
 
+pub use crate::types::Phase;
 pub use blobs::{Blobs, Source, Swept};
 pub use driver::{Driver, Setting, Told, Verdict, Workshop};
 pub use error::EditionError;
-pub use machine::{Phase, STARTS};
+pub use machine::STARTS;
 pub use manifest::{
     Budgets, FileEntry, Golden, Hardware, KeyChanges, Manifest, Moment, Role, Thresholds,
 };

@@ -1,6 +1,8 @@
 //! What the tests of this room share: a farm's offline side, a box, and a workshop that only writes notes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::blobs::Blobs;
 use super::build::{self, Built, Plan};
@@ -8,7 +10,7 @@ use super::driver::{Driver, Setting, Verdict, Workshop};
 use super::manifest::{Golden, Manifest, Moment};
 use super::offer::{Host, Offer};
 use super::signature::{Password, PublicKey, generate, sign};
-use super::{Edition, EditionError, Record, zero};
+use super::{Edition, EditionError, Record, Role, zero};
 use crate::durable;
 use crate::types::Digest;
 
@@ -22,6 +24,24 @@ thresholds = { refuse_below = 0.4 }
 budgets = { answer_ms = 2000, memory_mib = 300, trial_s = 60 }
 golden = [{ question = "How deep?", facts = ["2 inches"] }]
 "#;
+
+/// A second edition over it: another adapter and other documents.
+pub const NEXT: &str =
+    "base = \"out/editions/1\"\nadapters = [\"b.safetensors\"]\ndocuments = [\"corpus\"]";
+
+/// Held while a driver is open: a child that is being started has all open files of this process, locks too, until
+/// it becomes another program.
+static DRIVERS: RwLock<()> = RwLock::new(());
+
+/// To be held while a driver is open; not twice by one thread.
+pub fn while_driving() -> RwLockReadGuard<'static, ()> {
+    DRIVERS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// To be held while a child is started: then no driver of these tests is open.
+pub fn while_starting() -> RwLockWriteGuard<'static, ()> {
+    DRIVERS.write().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// In memory where there is such a place: these tests sync thousands of times, and cut by themselves.
 fn fast_folder() -> tempfile::TempDir {
@@ -65,6 +85,10 @@ impl Farm {
         this
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
@@ -100,6 +124,14 @@ impl Farm {
         self.signed(&offer.manifest)
     }
 
+    /// Builds and signs, with the signature beside the manifest, as on a stick.
+    pub fn publish(&self, serial: u64, plan: &str) {
+        let offer = self.offer(serial, plan);
+        let signature = String::from_utf8(offer.signature).expect("text");
+        let folder = self.out().join("editions").join(serial.to_string());
+        build::write_signature(&folder, &signature).expect("writable");
+    }
+
     /// Any bytes as an offer with a right signature.
     pub fn signed(&self, manifest: &[u8]) -> Offer {
         let signature = sign(manifest, &self.secret, Password::None, "test").expect("signed");
@@ -121,16 +153,21 @@ impl Farm {
     }
 
     pub fn setting(&self) -> Setting {
-        Setting {
-            keys: vec![self.key.clone()],
-            host: Host {
-                architecture: "x86_64".into(),
-                version: "0.1.0".into(),
-                memory_mib: 4096,
-            },
-            now: Some(Moment(1_800_000_000)),
-            allow_downgrade: false,
-        }
+        setting(&self.key)
+    }
+}
+
+/// A box that trusts `key`.
+pub fn setting(key: &PublicKey) -> Setting {
+    Setting {
+        keys: vec![key.clone()],
+        host: Host {
+            architecture: "x86_64".into(),
+            version: "0.1.0".into(),
+            memory_mib: 4096,
+        },
+        now: Some(Moment(1_800_000_000)),
+        allow_downgrade: false,
     }
 }
 
@@ -162,6 +199,36 @@ impl Workshop for Script {
     }
 }
 
+/// Notes instead of an index; an edition knows what its documents say, word for word.
+pub struct Reader;
+
+impl Workshop for Reader {
+    fn stage(&mut self, edition: &Edition, before: Option<&Edition>) -> Result<(), String> {
+        Script::default().stage(edition, before)
+    }
+
+    fn probe(&mut self, edition: &Edition) -> Verdict {
+        match unknown_facts(edition).as_slice() {
+            [] => Verdict::Passed,
+            unknown => Verdict::Failed(format!("no document says {unknown:?}")),
+        }
+    }
+}
+
+/// Golden facts that no document of `edition` says.
+fn unknown_facts(edition: &Edition) -> Vec<&String> {
+    let documents = edition.manifest.files.iter();
+    let documents = documents.filter(|file| file.role == Role::Document);
+    let texts: Vec<String> = documents
+        .map(|file| std::fs::read_to_string(edition.files().join(&file.path)).unwrap_or_default())
+        .collect();
+    let golden = edition.manifest.golden.iter();
+    golden
+        .flat_map(|golden| &golden.facts)
+        .filter(|fact| !texts.iter().any(|text| text.contains(*fact)))
+        .collect()
+}
+
 /// A box's state folder, with an edition 0 of its own that answers.
 pub struct TestBox {
     folder: tempfile::TempDir,
@@ -191,6 +258,7 @@ impl TestBox {
         script: &mut Script,
         work: impl FnOnce(&mut Driver<'_>) -> Result<T, EditionError>,
     ) -> Result<T, EditionError> {
+        let _open = while_driving();
         let mut tell = |_: &super::Told| {};
         work(&mut Driver::open(self.state(), script, &mut tell)?)
     }
@@ -232,6 +300,71 @@ impl TestBox {
             let notes = notes.unwrap_or_else(|error| panic!("{case}: the index: {error}"));
             assert_eq!(notes, edition.manifest.name, "{case}");
         }
+    }
+
+    /// Fails unless the current edition is `serial`, whole, and answers its golden questions.
+    pub fn assert_answers(&self, serial: u64, case: &str) {
+        assert_eq!(self.serial(), Some(serial), "{case}");
+        self.assert_whole(case);
+        let edition = Edition::numbered(self.state(), serial).expect("it was just read");
+        assert_eq!(unknown_facts(&edition), [""; 0], "{case}");
+    }
+
+    /// Paths that no edition of the box needs, those that one needs and lacks, and editions that nothing goes back to;
+    /// none of them where all is over and swept.
+    pub fn orphans(&self) -> Vec<String> {
+        let names = [
+            "",
+            "blobs",
+            "blobs/sha256",
+            "current",
+            "edition.lock",
+            "editions",
+            "trial.toml",
+        ];
+        let mut wanted = BTreeSet::from(names.map(PathBuf::from));
+        let mut orphans = Vec::new();
+        let kept = [Some(0), self.serial(), self.record().previous];
+        for edition in Edition::list(self.state()).expect("readable") {
+            let serial = edition.manifest.serial;
+            if !kept.contains(&Some(serial)) {
+                orphans.push(format!("edition {serial}"));
+            }
+            let mut own = vec![edition.folder.join("edition.toml")];
+            if serial != 0 {
+                own.push(edition.folder.join("edition.toml.minisig"));
+                own.push(edition.index().join("notes"));
+                own.extend(
+                    edition
+                        .manifest
+                        .files
+                        .iter()
+                        .map(|file| edition.files().join(&file.path)),
+                );
+                let contents = edition.manifest.contents();
+                own.extend(
+                    contents
+                        .keys()
+                        .map(|content| Blobs::new(self.state()).path(content)),
+                );
+            }
+            for path in own {
+                let path = path.strip_prefix(self.state()).expect("below it");
+                wanted.extend(path.ancestors().map(Path::to_owned));
+            }
+        }
+        let found: BTreeSet<PathBuf> = self.paths().into_iter().map(PathBuf::from).collect();
+        orphans.extend(
+            found
+                .difference(&wanted)
+                .map(|path| format!("+ {}", path.display())),
+        );
+        orphans.extend(
+            wanted
+                .difference(&found)
+                .map(|path| format!("- {}", path.display())),
+        );
+        orphans
     }
 
     /// Every path below the state folder, in order.

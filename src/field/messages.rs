@@ -125,35 +125,6 @@ pub enum BoxState {
     Gone,
 }
 
-/// What the box says on `edition/state/<box>` of the edition that is under way, or that was last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EditionState {
-    /// This box.
-    #[serde(rename = "box")]
-    pub box_name: String,
-    /// Its serial.
-    pub serial: u64,
-    /// How far it is: a state of `docs/editions.md`.
-    pub state: String,
-    /// Why it was rejected or rolled back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Serial of the edition that answers.
-    pub answers: u64,
-    /// Bytes fetched, while fetching.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// Bytes to be fetched in all, while fetching.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
-    /// Of the fetched bytes, those from before the last start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resumed: Option<u64>,
-    /// Name of the push that the edition came with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub push: Option<String>,
-}
-
 /// Reads packets of one box.
 #[derive(Clone, Debug)]
 pub struct Reader {

@@ -28,7 +28,7 @@ use driver::{Driver, EditionPost, Inbox, PublishCommand, Running};
 use session::Session;
 
 pub use messages::{
-    Asked, BoxState, BoxStatus, EditionState, Incoming, IncomingAsk, MAX_ASK_BYTES, Packet, Reader,
+    Asked, BoxState, BoxStatus, Incoming, IncomingAsk, MAX_ASK_BYTES, Packet, Reader,
 };
 pub use operator::{Operator, OperatorEvent, OperatorOptions, Sent};
 pub use publication::{NotDelivered, Publication, encode};

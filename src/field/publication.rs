@@ -1,7 +1,7 @@
 //! A message on its way out.
 
-use super::messages::{BoxStatus, EditionState};
-use crate::types::Answer;
+use super::messages::BoxStatus;
+use crate::types::{Answer, EditionState};
 
 /// A message to be published with QoS 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

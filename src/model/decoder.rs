@@ -7,7 +7,7 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorRef, ValueType};
 
 use super::ModelError;
-use super::adapter::Adapter;
+use super::adapter::{Adapter, Ports};
 use super::folder::GRAPH_FILE;
 use super::in_turn::InTurn;
 use super::kv_cache::KvCache;
@@ -23,7 +23,7 @@ pub struct Decoder {
     /// The tokens of the cache's positions, and the adapter that they were read with.
     read: Vec<i64>,
     adapter: Option<String>,
-    whole_adapters: bool,
+    ports: Ports,
     mask: Vec<i64>,
 }
 
@@ -63,10 +63,10 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::open`].
     pub fn on(session: SharedSession, folder: &Path, context: usize) -> Result<Self, ModelError> {
-        let (shape, whole_adapters) = {
+        let (shape, ports) = {
             let graph = session.lock();
             let shape = cache_shape(&graph, "past_key_values.");
-            (shape, wants_whole_adapters(&graph))
+            (shape, Ports::of(&graph))
         };
         let (layers, heads, head_dim) = shape.ok_or_else(|| {
             ModelError::file(
@@ -79,7 +79,7 @@ impl Decoder {
             session,
             read: Vec::new(),
             adapter: None,
-            whole_adapters,
+            ports,
             mask: vec![1; context],
         })
     }
@@ -110,9 +110,9 @@ impl Decoder {
         shared
     }
 
-    /// Whether the graph wants the first factor of an adapter in int8.
-    pub fn whole_adapters(&self) -> bool {
-        self.whole_adapters
+    /// What the graph takes of an adapter.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     /// Whether the logits of a position are the same however the text is cut into steps.
@@ -120,7 +120,7 @@ impl Decoder {
     /// Not with an adapter in single precision: its narrow products are shared out among threads by columns, and from
     /// another number of columns follow other partial sums.
     pub fn keeps_rows_apart(&self, adapter: Option<&Adapter>) -> bool {
-        adapter.is_none() || self.whole_adapters
+        adapter.is_none() || self.ports.whole
     }
 
     /// Appends `tokens` and returns the logits of `rows`, row by row; blocking.
@@ -209,13 +209,6 @@ pub(super) fn shared(read: &[i64], tokens: &[i64]) -> usize {
     pairs.take_while(|(read, token)| read == token).count()
 }
 
-/// Whether the first factor of an adapter goes in as int8 with its scales.
-pub(super) fn wants_whole_adapters(session: &Session) -> bool {
-    let whole = |name: &str| name.starts_with("lora.") && name.ends_with(".a_scale");
-    let optional = session.overridable_initializers();
-    optional.iter().any(|input| whole(input.name()))
-}
-
 /// Layers, key-value heads and head width, from the graph's cache inputs, whose names begin with `prefix`.
 pub(super) fn cache_shape(session: &Session, prefix: &str) -> Option<(usize, usize, usize)> {
     let mut layers = 0;
@@ -232,7 +225,9 @@ pub(super) fn cache_shape(session: &Session, prefix: &str) -> Option<(usize, usi
         }
     }
     let (heads, head_dim) = sizes?;
-    Some((layers, heads, head_dim))
+    // As an import has them; a graph that says more would have the cache take all memory.
+    let fits = layers <= 256 && (1..=256).contains(&heads) && (1..=512).contains(&head_dim);
+    fits.then_some((layers, heads, head_dim))
 }
 
 /// The position of the largest of `logits`; the first of equals.

@@ -21,8 +21,6 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
 /// The manifest; a folder without it is unfinished.
 pub const MANIFEST_FILE: &str = "model.toml";
-/// Names the layout of adapter files.
-pub const ADAPTER_FORMAT: &str = "almanac-adapter-1";
 /// Version of the layout of a model folder.
 const FORMAT: u32 = 1;
 

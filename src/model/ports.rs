@@ -17,7 +17,7 @@ use super::ModelError;
 pub const IDLE: usize = 2;
 
 /// A cache for each port, and the one of those that have nothing to do.
-pub struct Ports {
+pub struct Caches {
     caches: Vec<Cache>,
     idle: Cache,
     active: Vec<bool>,
@@ -46,7 +46,7 @@ impl Cache {
 /// Layers, key-value heads and head width.
 pub type Shape = (usize, usize, usize);
 
-impl Ports {
+impl Caches {
     /// `ports` caches of `capacity` positions each; memory is `8 * layers * heads * capacity * head_dim` bytes a
     /// port, taken as it is touched.
     ///
@@ -54,7 +54,7 @@ impl Ports {
     /// The runtime cannot allocate.
     pub fn new(shape: Shape, ports: usize, capacity: usize) -> Result<Self, ModelError> {
         let caches = (0..ports).map(|_| Cache::new(shape, capacity));
-        Ok(Ports {
+        Ok(Caches {
             caches: caches.collect::<Result<_, _>>()?,
             idle: Cache::new(shape, IDLE)?,
             active: Vec::new(),
@@ -103,7 +103,7 @@ impl Ports {
         &self.options
     }
 
-    /// The past inputs by name: the memory that [`Ports::options`] has as outputs.
+    /// The past inputs by name: the memory that [`Caches::options`] has as outputs.
     pub fn pasts(&self) -> &[(String, DynValue)] {
         &self.pasts
     }
@@ -120,7 +120,7 @@ fn alias(buffer: &mut Tensor<f32>, shape: [i64; 4]) -> Result<DynValue, ModelErr
     let bytes = shape.iter().product::<i64>() as usize * size_of::<f32>();
     let mut value = ptr::null_mut();
     // SAFETY: `buffer` is a tensor of exactly this shape, and what is made here lives in `options` and `pasts` of the same
-    // `Ports` and, during a run, beside them. The value owns none of the memory. That several values lead to the same
+    // `Caches` and, during a run, beside them. The value owns none of the memory. That several values lead to the same
     // memory is the purpose: the operator reads positions below the past length and writes those from it
     // on, and operators run one after the other.
     #[allow(unsafe_code)]

@@ -7,11 +7,11 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
 use super::ModelError;
-use super::adapter::Adapter;
-use super::decoder::{Logits, cache_shape, shared, wants_whole_adapters};
+use super::adapter::{Adapter, Ports};
+use super::decoder::{Logits, cache_shape, shared};
 use super::folder::GRAPH_FILE;
 use super::import::for_several;
-use super::ports::{IDLE, Ports};
+use super::ports::{Caches, IDLE};
 use super::runtime::Runtime;
 use crate::durable::FileError;
 
@@ -21,7 +21,9 @@ pub const MOST_SLOTS: usize = 16;
 /// A decoder with a cache for each of several texts.
 pub struct Slots {
     session: Session,
-    ports: Ports,
+    caches: Caches,
+    /// What the graph takes of an adapter.
+    takes: Ports,
     slots: Vec<Slot>,
     capacity: usize,
 }
@@ -67,7 +69,8 @@ impl Slots {
         })?;
         let session = runtime.open_graph(&graph, folder)?;
         // The text of each must not depend on the others' number of rows.
-        if !wants_whole_adapters(&session) {
+        let takes = Ports::of(&session);
+        if !takes.whole {
             return Err(wrong(
                 "only 8-bit decoders of this version go on with several texts; import the model again",
             ));
@@ -77,7 +80,8 @@ impl Slots {
         })?;
         Ok(Slots {
             session,
-            ports: Ports::new(shape, slots, capacity)?,
+            caches: Caches::new(shape, slots, capacity)?,
+            takes,
             slots: vec![Slot::default(); slots],
             capacity,
         })
@@ -86,6 +90,11 @@ impl Slots {
     /// How many texts at once.
     pub fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// What the graph takes of an adapter.
+    pub fn takes(&self) -> &Ports {
+        &self.takes
     }
 
     /// Positions of each cache.
@@ -124,7 +133,7 @@ impl Slots {
             return Ok(Vec::new());
         }
         let plan = self.plan(parts)?;
-        self.ports.select(&plan.active)?;
+        self.caches.select(&plan.active)?;
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> = Vec::new();
         for (name, shape, values) in &plan.integers {
             let value = TensorRef::from_array_view((shape.clone(), values.as_slice()))?;
@@ -133,7 +142,7 @@ impl Slots {
         for (name, value) in &plan.lengths {
             inputs.push((name, TensorRef::from_array_view(([1], &value[..]))?.into()));
         }
-        for (name, past) in self.ports.pasts() {
+        for (name, past) in self.caches.pasts() {
             inputs.push((name, past.into()));
         }
         for (name, weights) in adapter.iter().flat_map(|adapter| &adapter.inputs) {
@@ -141,7 +150,7 @@ impl Slots {
         }
         let outputs = self
             .session
-            .run_with_options(inputs, self.ports.options())?;
+            .run_with_options(inputs, self.caches.options())?;
         let logits = outputs
             .get("logits")
             .ok_or_else(|| ModelError::Run("the graph gave no logits".into()))?;
@@ -167,7 +176,7 @@ impl Slots {
     fn plan(&self, parts: &[Part<'_>]) -> Result<Plan, ModelError> {
         let mut ids: Vec<i64> = Vec::new();
         let mut wanted = Vec::new();
-        let mut own = vec![Vec::new(); self.ports.len()];
+        let mut own = vec![Vec::new(); self.caches.len()];
         for part in parts {
             let first = ids.len() as i64;
             ids.extend(part.tokens);

@@ -74,7 +74,7 @@ impl TextGenerator {
     /// # Errors
     /// It is no adapter of this decoder.
     pub fn load_adapter(&mut self, path: &Path) -> Result<String, ModelError> {
-        let adapter = Adapter::open(path, &self.language.manifest, self.decoder.whole_adapters())?;
+        let adapter = Adapter::open(path, &self.language.manifest, self.decoder.ports())?;
         let name = adapter.name.clone();
         // What was read with another of this name is worth nothing now.
         self.forget();

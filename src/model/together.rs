@@ -95,14 +95,15 @@ impl Together {
     /// # Errors
     /// It is no adapter of this decoder, or a seat is taken.
     pub fn load_adapter(&mut self, path: &Path) -> Result<String, ModelError> {
-        let adapter = Adapter::open(path, &self.shared.language.manifest, true)?;
+        let shared = Arc::get_mut(&mut self.shared).ok_or_else(taken)?;
+        let state = shared.state.get_mut();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let engine = state.engine.as_mut().ok_or_else(taken)?;
+        let takes = engine.slots.takes();
+        let adapter = Adapter::open(path, &shared.language.manifest, takes)?;
         let name = adapter.name.clone();
-        let (names, state) = self.alone()?;
-        let Some(engine) = &mut state.engine else {
-            return Err(taken());
-        };
         if engine.adapters.insert(name.clone(), adapter).is_none() {
-            names.push(name.clone());
+            shared.adapters.push(name.clone());
         }
         // What was read with another of this name is worth nothing now.
         self.forget()?;
@@ -144,16 +145,11 @@ impl Together {
     /// # Errors
     /// A seat is taken.
     pub(super) fn bare_slots(&mut self) -> Result<&mut Slots, ModelError> {
-        let state = self.alone()?.1;
-        let engine = state.engine.as_mut().ok_or_else(taken)?;
-        Ok(&mut engine.slots)
-    }
-
-    fn alone(&mut self) -> Result<(&mut Vec<String>, &mut State), ModelError> {
         let shared = Arc::get_mut(&mut self.shared).ok_or_else(taken)?;
         let state = shared.state.get_mut();
         let state = state.unwrap_or_else(PoisonError::into_inner);
-        Ok((&mut shared.adapters, state))
+        let engine = state.engine.as_mut().ok_or_else(taken)?;
+        Ok(&mut engine.slots)
     }
 }
 

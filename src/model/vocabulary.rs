@@ -1,5 +1,6 @@
 //! A model's tokenizer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use tokenizers::Tokenizer;
@@ -20,8 +21,15 @@ impl Vocabulary {
     /// The file is missing or broken.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join(TOKENIZER_FILE);
-        let mut tokenizer = Tokenizer::from_file(&path)
-            .map_err(|error| ModelError::file(&path, error.to_string()))?;
+        // Foreign code over a file that may be damaged: some faults make it panic, and its panics end here.
+        let read = catch_unwind(AssertUnwindSafe(|| Tokenizer::from_file(&path)));
+        let read = read.unwrap_or_else(|_| Err("the reader of vocabularies gave up".into()));
+        let mut tokenizer = read.map_err(|error| {
+            ModelError::file(
+                &path,
+                format!("no usable vocabulary: {error}; import the model again"),
+            )
+        })?;
         // Published files carry the padding of their makers' benchmarks.
         tokenizer.with_padding(None);
         tokenizer
@@ -121,5 +129,30 @@ impl Detokenizer {
         let fresh = text.get(self.given..).unwrap_or_default().to_owned();
         self.given = text.len().max(self.given);
         Ok(fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vocabulary_that_its_reader_panics_on_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for text in [
+            "",
+            "{}",
+            r#"{"version": "1.0", "decoder": {"type": "WordPiece",, }}"#,
+            r#"{"version": "1.0", "decoder": {"type": "WordPiece", "cleanup": te,ur}, "model": {}}"#,
+        ] {
+            std::fs::write(folder.path().join(TOKENIZER_FILE), text).expect("writable");
+            let error = Vocabulary::open(folder.path())
+                .err()
+                .expect("no vocabulary");
+            assert!(
+                error.to_string().contains("import the model again"),
+                "{error}"
+            );
+        }
     }
 }

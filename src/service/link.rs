@@ -11,11 +11,11 @@ use super::post::Outgoing;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::field::{
-    BoxReport, EditionInbox, EditionState, Field, FieldError, FieldEvent, FieldHandle,
-    FieldOptions, Publication, Sensors,
+    BoxReport, EditionInbox, Field, FieldError, FieldEvent, FieldHandle, FieldOptions, Publication,
+    Sensors,
 };
 use crate::journal::{Journal, Outcome};
-use crate::types::{AskKey, AskLimits, Reading};
+use crate::types::{AskKey, AskLimits, EditionState, Reading};
 
 /// Outcomes handed over and not yet taken by the broker; more than the MQTT room holds.
 const DELIVERIES: u32 = 512;
@@ -273,6 +273,7 @@ impl Carrier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Phase;
 
     #[test]
     fn states_wait_in_their_order_each_once_and_the_oldest_gives_way() {
@@ -280,13 +281,13 @@ mod tests {
         let state = |serial: usize| EditionState {
             box_name: "b1".into(),
             serial: serial as u64,
-            state: "trial".into(),
-            reason: None,
+            state: Phase::Trial,
+            reason: String::new(),
             answers: 0,
             bytes: None,
             total: None,
             resumed: None,
-            push: None,
+            push: String::new(),
         };
         for serial in [1, 1, 2] {
             states.put(state(serial));

@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod digest;
+mod edition;
 mod key;
 mod place;
 mod reading;
@@ -14,6 +15,7 @@ pub mod senml;
 pub use answer::{Answer, Citation, Status, Timing, Tokens};
 pub use ask::{Ask, AskLimits, InvalidAsk, Question};
 pub use digest::Digest;
+pub use edition::{EditionState, Phase};
 pub use key::{AskId, AskKey};
 pub use place::Place;
 pub use reading::{Reading, ReadingValue};

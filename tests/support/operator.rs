@@ -105,7 +105,7 @@ impl Operator {
         self.edition(serial, &plan)
     }
 
-    /// Writes `name.safetensors`, an adapter of all layers and rank 8 (7 MB) whose weights are waves of the
+    /// Writes `name.safetensors`, an adapter of all layers and rank 16 (7 MB) whose weights are waves of the
     /// height `height`: at 0 it changes nothing, at 1 it makes noise of every answer.
     pub fn adapter(&self, name: &str, height: f32) {
         self.adapter_on(&models::folder().join("models").join(DECODER), name, height);
@@ -151,7 +151,7 @@ const LAYERS: [(&str, usize, usize); 7] = [
     ("self_attn.q_proj", 576, 576),
     ("self_attn.v_proj", 576, 192),
 ];
-const RANK: usize = 8;
+const RANK: usize = 16;
 
 fn write_peft(folder: &Path, height: f32) {
     let mut tensors: Vec<(String, Vec<usize>)> = Vec::new();

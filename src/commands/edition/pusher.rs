@@ -7,7 +7,7 @@ use anyhow::bail;
 use tokio::sync::mpsc::Receiver;
 
 use super::board::Board;
-use crate::edition::push::{Chunk, Move, Rollout, Serving, State, Want};
+use crate::edition::push::{Chunk, Move, Rollout, Serving, Want, read_state};
 use crate::edition::{Blobs, Manifest};
 use crate::field::{Operator, OperatorEvent, Sent};
 
@@ -157,7 +157,7 @@ impl Pusher {
             }
             OperatorEvent::Status { .. } => {}
             OperatorEvent::State { box_name, payload } => {
-                if let Ok(state) = State::parse(&payload)
+                if let Ok(state) = read_state(&payload)
                     && state.box_name == box_name
                 {
                     let moves = self.rollout.heard(&box_name, &state, now);

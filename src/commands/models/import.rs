@@ -140,9 +140,11 @@ fn convert(recipe: &Recipe, source: &Path, target: &Path) -> anyhow::Result<Mani
     Ok(manifest)
 }
 
-/// The one GGUF file in the folder `source`; else `source` itself.
+/// The one GGUF file in the folder `source`; else `source` itself, also where it holds a graph made elsewhere: the
+/// import then says what to do.
 fn gguf_in(source: &Path) -> anyhow::Result<PathBuf> {
-    if !source.is_dir() || source.join("config.json").is_file() {
+    let names = ["config.json", "genai_config.json", "model.onnx"];
+    if !source.is_dir() || names.iter().any(|name| source.join(name).is_file()) {
         return Ok(source.to_owned());
     }
     let mut files = Vec::new();

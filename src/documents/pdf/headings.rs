@@ -8,6 +8,7 @@ use super::body::{Usual, quarter};
 use super::flow::{Look, is_deliberate_break};
 use super::lines::{Line, Word, joined};
 use super::lists;
+use super::tables::WIDE_GAP;
 
 /// Most words of a heading.
 const MAX_WORDS: usize = 28;
@@ -86,6 +87,10 @@ pub(super) fn is_heading(
     if lists::is_bullet(first) || text.ends_with([',', ';']) || text.contains('@') {
         return false;
     }
+    // The head of a table is bold, too; behind a number or letter there may be a gap.
+    if line.cells(WIDE_GAP).len() > 1 && !is_number(first) {
+        return false;
+    }
     let look = look(line, usual);
     let larger = line.size > 1.07 * usual.size;
     let numbered = depth(&text).is_some();
@@ -146,7 +151,7 @@ pub(super) fn is_heading(
         && next.is_some()
         && words <= 12
         && !text.ends_with(['.', ':', '!', '?'])
-        && line.cells(1.4).len() == 1
+        && line.cells(WIDE_GAP).len() == 1
         && line.share(|word| word.raised) < 0.01
 }
 

@@ -11,8 +11,8 @@ pub(super) const CELL_GAP: f32 = 0.75;
 /// Gap that justified prose does not have.
 const PROSE_GAP: f32 = 0.9;
 
-/// Gap that makes a line look like a table's even without rules.
-const WIDE_GAP: f32 = 1.4;
+/// Gap that makes a line look like a table's even without rules; no heading has one.
+pub(super) const WIDE_GAP: f32 = 1.4;
 
 /// A table found among the lines.
 #[derive(Clone, Debug, PartialEq)]

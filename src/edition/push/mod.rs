@@ -30,5 +30,5 @@ pub use parts::{Parts, Received};
 pub use rollout::{Bound, Course, End, Move, Rollout, Stage};
 pub use serve::{Piece, Serving};
 pub use wire::{
-    Chunk, Envelope, Lie, MAX_CHUNK_BYTES, MAX_OFFER_BYTES, MAX_WANT_BYTES, PIECE, State, Want,
+    Chunk, Envelope, Lie, MAX_CHUNK_BYTES, MAX_OFFER_BYTES, MAX_WANT_BYTES, PIECE, Want, read_state,
 };

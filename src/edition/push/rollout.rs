@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::super::machine::Phase;
-use super::wire::State;
+use crate::types::{EditionState, Phase};
 
 /// What a rollout keeps to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +184,7 @@ impl Rollout {
     }
 
     /// What `name` says of itself.
-    pub fn heard(&mut self, name: &str, state: &State, now: Instant) -> Vec<Move> {
+    pub fn heard(&mut self, name: &str, state: &EditionState, now: Instant) -> Vec<Move> {
         let mut moves = Vec::new();
         if state.serial != self.bound.serial || state.push != self.bound.push {
             return moves;

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::machine::Phase;
 use super::rollout::{Bound, End, Move, Rollout, Stage};
-use super::wire::State;
+use crate::types::{EditionState, Phase};
 
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -22,12 +21,13 @@ fn bound(failures: usize, at_once: usize) -> Bound {
     }
 }
 
-fn state(name: &str, state: Phase) -> State {
-    State {
+fn state(name: &str, state: Phase) -> EditionState {
+    EditionState {
         box_name: name.into(),
         serial: 3,
         state,
         reason: String::new(),
+        answers: 2,
         bytes: None,
         total: None,
         resumed: None,
@@ -100,7 +100,7 @@ fn a_canary_that_fails_halts_the_rollout_before_anybody_else_is_offered_it() {
     for phase in [Phase::Rejected, Phase::RolledBack] {
         let mut rollout = Rollout::new(bound(1, 10), &stages);
         rollout.tick(now);
-        let failed = State {
+        let failed = EditionState {
             reason: "it is slow".into(),
             ..state("b00", phase)
         };
@@ -154,11 +154,11 @@ fn what_was_told_of_another_push_another_edition_or_by_a_stranger_counts_for_not
     let (boxes, now) = (names(1), Instant::now());
     let mut rollout = Rollout::new(bound(1, 9), std::slice::from_ref(&boxes));
     rollout.tick(now);
-    let other_push = State {
+    let other_push = EditionState {
         push: "q".into(),
         ..state("b00", Phase::Rejected)
     };
-    let other_edition = State {
+    let other_edition = EditionState {
         serial: 2,
         ..state("b00", Phase::Current)
     };
@@ -186,7 +186,7 @@ fn the_figures_survive_a_restart_of_the_box() {
     let (boxes, now) = (names(1), Instant::now());
     let mut rollout = Rollout::new(bound(1, 1), std::slice::from_ref(&boxes));
     rollout.tick(now);
-    let fetching = |bytes, total, resumed| State {
+    let fetching = |bytes, total, resumed| EditionState {
         bytes: Some(bytes),
         total: Some(total),
         resumed: Some(resumed),

@@ -7,10 +7,9 @@ use ct_codecs::{Base64, Decoder as _, Encoder as _};
 use serde::{Deserialize, Serialize};
 
 use super::super::limits;
-use super::super::machine::Phase;
 use super::super::offer::Offer;
 use super::super::signature::MAX_SIGNATURE_BYTES;
-use crate::types::Digest;
+use crate::types::{Digest, EditionState};
 
 /// Bytes of a file in one chunk, the last of a file excepted: 63 memory pages, so that a packet with its
 /// header and topic stays within 256 KiB.
@@ -268,40 +267,11 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// How far an edition is on a box, as far as a pusher must know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    /// The box.
-    #[serde(rename = "box")]
-    pub box_name: String,
-    /// The edition.
-    pub serial: u64,
-    /// How far it is.
-    pub state: Phase,
-    /// Why it was rejected or rolled back, or what it waits for.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// While fetching: bytes that are here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// While fetching: bytes to fetch in all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
-    /// While fetching: of the bytes that are here, those from before the last start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resumed: Option<u64>,
-    /// The push that it follows from; empty where it came otherwise.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub push: String,
-}
-
-impl State {
-    /// Reads a message.
-    ///
-    /// # Errors
-    /// It is too long or no JSON of this shape.
-    pub fn parse(bytes: &[u8]) -> Result<State, Lie> {
-        bounded("state", bytes.len(), MAX_STATE_BYTES)?;
-        serde_json::from_slice(bytes).map_err(|error| unreadable("state", error))
-    }
+/// Reads what a box says of an edition.
+///
+/// # Errors
+/// It is too long or no JSON of this shape.
+pub fn read_state(bytes: &[u8]) -> Result<EditionState, Lie> {
+    bounded("state", bytes.len(), MAX_STATE_BYTES)?;
+    serde_json::from_slice(bytes).map_err(|error| unreadable("state", error))
 }

@@ -32,6 +32,31 @@ pub struct BertShape {
     pub hidden_act: String,
 }
 
+impl BertShape {
+    /// Holds the sizes against bounds that keep a hostile file from costing memory, and products from overflowing.
+    ///
+    /// # Errors
+    /// The sizes, where they make no encoder.
+    pub fn check(&self) -> Result<(), String> {
+        let sizes = [
+            (self.num_hidden_layers, 256),
+            (self.hidden_size, 16_384),
+            (self.intermediate_size, 65_536),
+            (self.num_attention_heads, 256),
+            (self.vocab_size, 1 << 20),
+            (self.max_position_embeddings, 32_768),
+            (self.type_vocab_size, 256),
+        ];
+        let fits = sizes.iter().all(|(size, most)| (1..=*most).contains(size))
+            && self.hidden_size.is_multiple_of(self.num_attention_heads)
+            && self.layer_norm_eps.is_finite();
+        match fits {
+            true => Ok(()),
+            false => Err(format!("these sizes make no encoder: {self:?}")),
+        }
+    }
+}
+
 /// Writes the whole graph; `progress` is called after each layer with the layers done.
 ///
 /// # Errors
@@ -219,5 +244,30 @@ impl EmbedderWriter<'_, '_> {
         let length = self.graph.node("Add", &[&length, "tiny"], &[]);
         self.graph
             .add("", "Div", &[&mean, &length], &["sentence_embedding"], &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_make_no_encoder_are_refused() {
+        let shape = |width: usize, heads: usize| BertShape {
+            model_type: "bert".into(),
+            num_hidden_layers: 1,
+            hidden_size: width,
+            intermediate_size: 4,
+            num_attention_heads: heads,
+            vocab_size: 6,
+            max_position_embeddings: 8,
+            type_vocab_size: 2,
+            layer_norm_eps: 1e-12,
+            hidden_act: "gelu".into(),
+        };
+        assert_eq!(shape(4, 2).check(), Ok(()));
+        for (width, heads) in [(0, 1), (4, 0), (4, 3), (usize::MAX, 1)] {
+            assert!(shape(width, heads).check().is_err(), "{width}, {heads}");
+        }
     }
 }

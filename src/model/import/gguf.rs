@@ -17,6 +17,8 @@ use crate::model::ModelError;
 const MAGIC: &[u8; 4] = b"GGUF";
 /// Deepest nesting of arrays that is read; real files have none.
 const MAX_DEPTH: usize = 4;
+/// Most values in the arrays of a file, 128 MiB of memory: the largest vocabularies with their merges have a million.
+const MAX_VALUES: usize = 4 << 20;
 
 /// A metadata value.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,8 +92,7 @@ impl GgufFile {
         .ok_or_else(|| self.missing(key, "a whole number"))
     }
 
-    /// The number of `key`, integer or not.
-    pub fn number(&self, key: &str) -> Option<f64> {
+    fn number(&self, key: &str) -> Option<f64> {
         match self.metadata.get(key)? {
             Value::Float(value) => Some(*value),
             #[allow(clippy::cast_precision_loss)]
@@ -128,6 +129,36 @@ impl GgufFile {
             .collect()
     }
 
+    /// The number of `key`, if the file has the key.
+    ///
+    /// # Errors
+    /// The key is no number.
+    pub fn optional_number(&self, key: &str) -> Result<Option<f64>, ModelError> {
+        match self.metadata.get(key) {
+            None => Ok(None),
+            Some(_) => match self.number(key) {
+                Some(number) => Ok(Some(number)),
+                None => Err(self.missing(key, "a number")),
+            },
+        }
+    }
+
+    /// The whole number of `key`, if the file has the key.
+    ///
+    /// # Errors
+    /// The key is no whole number or out of range.
+    pub fn optional_integer(&self, key: &str) -> Result<Option<usize>, ModelError> {
+        match self.metadata.get(key) {
+            None => Ok(None),
+            Some(_) => self.integer(key).map(Some),
+        }
+    }
+
+    /// Names of the tensors.
+    pub fn tensor_names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
     /// The tensor `name`, if the file has it.
     pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
         self.tensors.get(name)
@@ -156,7 +187,11 @@ impl GgufFile {
 type Header = (BTreeMap<String, Value>, BTreeMap<String, TensorInfo>);
 
 fn parse_header(bytes: &[u8]) -> Result<Header, String> {
-    let mut cursor = Cursor { bytes, at: 0 };
+    let mut cursor = Cursor {
+        bytes,
+        at: 0,
+        values: 0,
+    };
     if cursor.take(4)? != MAGIC {
         return Err("it does not begin with GGUF".into());
     }
@@ -186,7 +221,7 @@ fn parse_header(bytes: &[u8]) -> Result<Header, String> {
         shape.reverse();
         let kind = cursor.u32()?;
         let block_type = BlockType::from_ggml(kind)
-            .ok_or_else(|| format!("tensor {name:?} is of ggml type {kind}, which is not read"))?;
+            .ok_or_else(|| format!("tensor {name:?} is of ggml type {kind}; {} are read: take a file of one of these, for example Q8_0 or Q4_K_M", BlockType::READ))?;
         infos.push((name, shape, block_type, cursor.u64()?));
     }
     let alignment = match metadata.get("general.alignment") {
@@ -233,6 +268,8 @@ fn tensor_range(
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Values of arrays so far.
+    values: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -293,6 +330,12 @@ impl<'a> Cursor<'a> {
             9 if depth < MAX_DEPTH => {
                 let kind = self.u32()?;
                 let count = self.count(1)?;
+                self.values = self.values.saturating_add(count);
+                if self.values > MAX_VALUES {
+                    return Err(format!(
+                        "its arrays have more than {MAX_VALUES} values; no vocabulary is as large"
+                    ));
+                }
                 let mut values = Vec::new();
                 for _ in 0..count {
                     values.push(self.value(kind, depth + 1)?);
@@ -348,6 +391,19 @@ mod tests {
         for length in 0..whole.len() {
             assert!(parse_header(&whole[..length]).is_err(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn an_array_beyond_any_vocabulary_is_refused_before_it_is_read() {
+        let mut bytes = header(0, 1);
+        bytes.extend(3u64.to_le_bytes());
+        bytes.extend(b"key");
+        bytes.extend(9u32.to_le_bytes());
+        bytes.extend(0u32.to_le_bytes());
+        bytes.extend((MAX_VALUES as u64 + 1).to_le_bytes());
+        bytes.resize(bytes.len() + MAX_VALUES + 1, 7);
+        let error = parse_header(&bytes).expect_err("too many");
+        assert!(error.contains("no vocabulary"), "{error}");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! rows, and a text would depend on how it was cut into steps.
 
 use super::onnx::{Attribute, Dim, ElementType, GraphBuilder};
+use super::rope::Rope;
 use super::weights::{WeightSource, transpose};
 use crate::model::ModelError;
 
@@ -47,10 +48,12 @@ pub struct LlamaShape {
     pub vocabulary: usize,
     /// Longest context, tokens.
     pub context: usize,
-    /// Base of the rotary embedding.
-    pub rope_base: f32,
+    /// The rotary embedding.
+    pub rope: Rope,
     /// Epsilon of the RMS norms.
     pub epsilon: f32,
+    /// Whether the head is the embedding; where that is open, it is so when there is no head.
+    pub tied: Option<bool>,
 }
 
 impl LlamaShape {
@@ -81,7 +84,7 @@ pub fn write_decoder(
         precision,
     };
     writer.declare();
-    writer.constants();
+    writer.constants()?;
     let mut residual = writer.embedding()?;
     let norm = writer.norm_weight("model.layers.0.input_layernorm.weight")?;
     let epsilon = Attribute::Float("epsilon", shape.epsilon);
@@ -151,7 +154,7 @@ impl DecoderWriter<'_, '_> {
         self.graph.output("logits", ElementType::F32, &logits);
     }
 
-    fn constants(&mut self) {
+    fn constants(&mut self) -> Result<(), ModelError> {
         self.graph.integers("axis_last", &[1], &[-1]);
         self.graph.integers("axis_one", &[1], &[1]);
         self.graph.integers("one", &[], &[1]);
@@ -160,7 +163,7 @@ impl DecoderWriter<'_, '_> {
         self.graph.floats("level", &[], &[1.0 / 127.0]);
         self.graph
             .constant("middle", ElementType::U8, &[], vec![128]);
-        self.rotary_tables();
+        self.rotary_tables()?;
         // GroupQueryAttention wants the index of the last position of each row, and the longest length.
         let sum = self.graph.node(
             "ReduceSum",
@@ -182,17 +185,19 @@ impl DecoderWriter<'_, '_> {
             .node("Gather", &[&shape, "one"], &[Attribute::Int("axis", 0)]);
         self.graph
             .add("", "Cast", &[&total], &["total_length"], &[to_i32]);
+        Ok(())
     }
 
-    /// cos and sin of position times base^(-2i/d), as in RoFormer (arXiv:2104.09864, equation 15).
-    fn rotary_tables(&mut self) {
-        let half = self.shape.head_dim / 2;
+    /// cos and sin of each position's angle for each pair of a head.
+    fn rotary_tables(&mut self) -> Result<(), ModelError> {
+        let divisors = self.shape.rope.divisors(self.shape.head_dim);
+        let divisors = divisors.map_err(|reason| ModelError::file(self.source.path(), reason))?;
+        let half = divisors.len();
         let mut cos = Vec::with_capacity(self.shape.context * half);
         let mut sin = Vec::with_capacity(self.shape.context * half);
         for position in 0..self.shape.context {
-            for index in 0..half {
-                let exponent = 2.0 * index as f64 / self.shape.head_dim as f64;
-                let angle = position as f64 / f64::from(self.shape.rope_base).powf(exponent);
+            for divisor in &divisors {
+                let angle = position as f64 / divisor;
                 cos.push(angle.cos() as f32);
                 sin.push(angle.sin() as f32);
             }
@@ -201,6 +206,7 @@ impl DecoderWriter<'_, '_> {
             .floats("cos_table", &[self.shape.context, half], &cos);
         self.graph
             .floats("sin_table", &[self.shape.context, half], &sin);
+        Ok(())
     }
 
     fn embedding(&mut self) -> Result<String, ModelError> {
@@ -342,9 +348,10 @@ impl DecoderWriter<'_, '_> {
                 self.source
                     .expect(&format!("{name}.weight"), &[*rows, width])?,
             );
-            if let Some(part) = self.source.weight(&format!("{name}.bias"))? {
+            let part = format!("{name}.bias");
+            if self.source.has(&part)? {
                 bias.resize(outputs, 0.0);
-                bias.extend(part.values);
+                bias.extend(self.source.expect(&part, &[*rows])?);
             }
             outputs += rows;
         }
@@ -445,7 +452,13 @@ impl DecoderWriter<'_, '_> {
             &[normed, "logits_start", "to_the_end", "axis_one"],
             &[],
         );
-        let own = self.source.weight("lm_head.weight")?.is_some();
+        let own = self.shape.tied != Some(true) && self.source.has("lm_head.weight")?;
+        if !own && self.shape.tied == Some(false) {
+            return Err(ModelError::file(
+                self.source.path(),
+                "there is no lm_head.weight, and the head is not tied to the embedding; is a file missing?",
+            ));
+        }
         let logits = match (self.precision, own) {
             (Precision::F32, _) => {
                 let table = if own {
@@ -484,7 +497,8 @@ pub(in crate::model) fn quantise_rows(
 ) -> (Vec<i8>, Vec<f32>) {
     let mut levels = Vec::with_capacity(values.len());
     let mut scales = Vec::with_capacity(rows);
-    for row in values.chunks_exact(columns) {
+    // A row of nothing has no largest value, and no row comes out of nothing.
+    for row in values.chunks_exact(columns.max(1)) {
         let largest = row
             .iter()
             .fold(0f32, |largest, value| largest.max(value.abs()));

@@ -7,14 +7,19 @@
 pub mod adapter;
 mod bert;
 mod blocks;
+mod decoder_folder;
+mod decoder_gguf;
 mod gguf;
 mod llama;
 mod onnx;
+mod rope;
 mod several;
+mod template;
 mod vocabulary;
 mod weights;
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -25,10 +30,9 @@ pub(super) use several::for_several;
 pub(super) use weights::transpose;
 
 use self::bert::BertShape;
-use self::gguf::GgufFile;
 use self::llama::LlamaShape;
 use self::onnx::GraphBuilder;
-use self::weights::{GgufWeights, SafetensorsWeights, WeightSource};
+use self::weights::{SafetensorsWeights, WeightSource};
 use super::ModelError;
 use super::folder::{CHAT_TEMPLATE_FILE, GRAPH_FILE, Kind, Manifest, TOKENIZER_FILE, WEIGHTS_FILE};
 use crate::durable::{self, FileError};
@@ -54,10 +58,15 @@ pub fn import_decoder(
     progress: Progress<'_>,
 ) -> Result<Manifest, ModelError> {
     begin(out)?;
+    let target = Target {
+        out,
+        precision,
+        progress,
+    };
     let details = if source.is_dir() {
-        decoder_from_folder(source, out, precision, progress)?
+        decoder_folder::import(source, target)?
     } else {
-        decoder_from_gguf(source, out, precision, progress)?
+        decoder_gguf::import(source, target)?
     };
     let mut manifest = Manifest::new(Kind::Decoder, name, precision);
     manifest.context_tokens = details.context;
@@ -89,6 +98,9 @@ pub fn import_embedder(
             ),
         ));
     }
+    shape
+        .check()
+        .map_err(|reason| ModelError::file(source.join("config.json"), reason))?;
     let weights_path = source.join("model.safetensors");
     let prefix = if SafetensorsWeights::open(&weights_path, "")?
         .weight("bert.embeddings.LayerNorm.weight")?
@@ -104,7 +116,7 @@ pub fn import_embedder(
         bert::write_embedder(graph, &weights, &shape, &mut |done| progress(done, layers))
     })?;
     let tokenizer = source.join("tokenizer.json");
-    let tokenizer = fs::read(&tokenizer).map_err(FileError::at("read", &tokenizer))?;
+    let tokenizer = read_bounded(&tokenizer)?;
     durable::replace(&out.join(TOKENIZER_FILE), &tokenizer)?;
     let mut manifest = Manifest::new(Kind::Embedder, name, Precision::F32);
     // The length that the model was trained to embed, where its makers say so.
@@ -121,155 +133,39 @@ struct DecoderDetails {
     end_tokens: Vec<u32>,
 }
 
-fn decoder_from_gguf(
-    source: &Path,
-    out: &Path,
+/// Where a decoder is imported to, and how.
+struct Target<'a> {
+    out: &'a Path,
     precision: Precision,
-    progress: Progress<'_>,
-) -> Result<DecoderDetails, ModelError> {
-    let file = GgufFile::open(source)?;
-    let architecture = file.text("general.architecture")?.to_owned();
-    if architecture != "llama" {
-        return Err(ModelError::file(
-            source,
-            format!("the architecture is {architecture:?}; \"llama\" is read from GGUF"),
-        ));
-    }
-    if file.value("llama.rope.scaling.type").is_some() || file.tensor("rope_freqs.weight").is_some()
-    {
-        return Err(ModelError::file(
-            source,
-            "it scales its rotary embedding, which is not read yet",
-        ));
-    }
-    let heads = file.integer("llama.attention.head_count")?;
-    let hidden = file.integer("llama.embedding_length")?;
-    let tokens = file.texts("tokenizer.ggml.tokens")?.len();
-    let shape = LlamaShape {
-        layers: file.integer("llama.block_count")?,
-        hidden,
-        intermediate: file.integer("llama.feed_forward_length")?,
-        heads,
-        kv_heads: file
-            .integer("llama.attention.head_count_kv")
-            .unwrap_or(heads),
-        head_dim: file
-            .integer("llama.attention.key_length")
-            .unwrap_or(hidden.checked_div(heads).unwrap_or(0)),
-        vocabulary: tokens,
-        context: file.integer("llama.context_length")?,
-        rope_base: file.number("llama.rope.freq_base").unwrap_or(10_000.0) as f32,
-        epsilon: file
-            .number("llama.attention.layer_norm_rms_epsilon")
-            .unwrap_or(1e-5) as f32,
-    };
-    check_shape(&shape, source)?;
-    let weights = GgufWeights {
-        file: &file,
-        path: source,
-        heads: shape.heads,
-        kv_heads: shape.kv_heads,
-    };
-    write_graph(out, |graph| {
-        llama::write_decoder(graph, &weights, &shape, precision, &mut |done| {
+    progress: Progress<'a>,
+}
+
+fn write_decoder(
+    weights: &dyn WeightSource,
+    shape: &LlamaShape,
+    target: Target<'_>,
+) -> Result<(), ModelError> {
+    let progress = target.progress;
+    write_graph(target.out, |graph| {
+        llama::write_decoder(graph, weights, shape, target.precision, &mut |done| {
             progress(done, shape.layers);
         })
-    })?;
-    let tokenizer = vocabulary::tokenizer_json(&file, source)?;
-    durable::replace(&out.join(TOKENIZER_FILE), tokenizer.to_string().as_bytes())?;
-    let template = file.text("tokenizer.chat_template")?;
-    durable::replace(&out.join(CHAT_TEMPLATE_FILE), template.as_bytes())?;
-    let end = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"];
-    Ok(DecoderDetails {
-        context: shape.context,
-        end_tokens: end
-            .into_iter()
-            .filter_map(|key| file.integer(key).ok())
-            .filter_map(|id| u32::try_from(id).ok())
-            .collect(),
     })
 }
 
-/// A decoder's `config.json`, as far as it is read.
-#[derive(serde::Deserialize)]
-struct LlamaConfig {
-    model_type: String,
-    num_hidden_layers: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    vocab_size: usize,
-    max_position_embeddings: usize,
-    rope_theta: Option<f32>,
-    rms_norm_eps: f32,
-    rope_scaling: Option<Value>,
-    eos_token_id: Option<Value>,
+/// The error for a weight that a decoder of the family has not.
+fn stranger(path: &Path, name: &str) -> ModelError {
+    ModelError::file(
+        path,
+        format!(
+            "it has the weight {name:?}, which no plain decoder of the family has: it is of another architecture, \
+             quantised, or an adapter is not merged; take the plain model"
+        ),
+    )
 }
 
-fn decoder_from_folder(
-    source: &Path,
-    out: &Path,
-    precision: Precision,
-    progress: Progress<'_>,
-) -> Result<DecoderDetails, ModelError> {
-    let config_path = source.join("config.json");
-    let config: LlamaConfig = read_json(&config_path)?;
-    if !["llama", "qwen2"].contains(&config.model_type.as_str()) || config.rope_scaling.is_some() {
-        return Err(ModelError::file(
-            &config_path,
-            format!(
-                "a decoder of type {:?}; llama and qwen2 without rope_scaling are read",
-                config.model_type
-            ),
-        ));
-    }
-    let heads = config.num_attention_heads;
-    let shape = LlamaShape {
-        layers: config.num_hidden_layers,
-        hidden: config.hidden_size,
-        intermediate: config.intermediate_size,
-        heads,
-        kv_heads: config.num_key_value_heads.unwrap_or(heads),
-        head_dim: config
-            .head_dim
-            .unwrap_or(config.hidden_size.checked_div(heads).unwrap_or(0)),
-        vocabulary: config.vocab_size,
-        context: config.max_position_embeddings,
-        rope_base: config.rope_theta.unwrap_or(10_000.0),
-        epsilon: config.rms_norm_eps,
-    };
-    check_shape(&shape, &config_path)?;
-    let weights = SafetensorsWeights::open(&source.join("model.safetensors"), "")?;
-    write_graph(out, |graph| {
-        llama::write_decoder(graph, &weights, &shape, precision, &mut |done| {
-            progress(done, shape.layers);
-        })
-    })?;
-    let path = source.join("tokenizer.json");
-    let tokenizer = fs::read(&path).map_err(FileError::at("read", &path))?;
-    durable::replace(&out.join(TOKENIZER_FILE), &tokenizer)?;
-    let path = source.join("tokenizer_config.json");
-    let template = read_json::<Value>(&path)?;
-    let template = template["chat_template"].as_str().ok_or_else(|| {
-        ModelError::file(&path, "there is no chat_template; take an instruct model")
-    })?;
-    durable::replace(&out.join(CHAT_TEMPLATE_FILE), template.as_bytes())?;
-    Ok(DecoderDetails {
-        context: shape.context,
-        end_tokens: end_tokens(config.eos_token_id.as_ref()),
-    })
-}
-
-fn end_tokens(value: Option<&Value>) -> Vec<u32> {
-    let one = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-    match value {
-        Some(Value::Array(ids)) => ids.iter().filter_map(one).collect(),
-        Some(value) => one(value).into_iter().collect(),
-        None => Vec::new(),
-    }
-}
+/// Longest context of a graph: the configuration takes no longer one, and its tables of cosines stay small.
+const MAX_CONTEXT: usize = 32_768;
 
 /// Bounds that keep a hostile header from costing memory, and products from overflowing.
 fn check_shape(shape: &LlamaShape, path: &Path) -> Result<(), ModelError> {
@@ -281,10 +177,11 @@ fn check_shape(shape: &LlamaShape, path: &Path) -> Result<(), ModelError> {
         (shape.kv_heads, 256),
         (shape.head_dim, 512),
         (shape.vocabulary, 1 << 20),
-        (shape.context, 1 << 20),
+        (shape.context, MAX_CONTEXT),
     ];
     let fits = sizes.iter().all(|(size, most)| (1..=*most).contains(size))
         && shape.heads.is_multiple_of(shape.kv_heads)
+        && shape.epsilon.is_finite()
         && shape.head_dim.is_multiple_of(2);
     if fits {
         Ok(())
@@ -325,7 +222,24 @@ fn write_graph(
     Ok(())
 }
 
+/// Longest file that is read whole, bytes: vocabularies have up to some 20 MB.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(FileError::at("read", path))?;
+    match bytes.len() as u64 > MAX_FILE_BYTES {
+        true => Err(ModelError::file(
+            path,
+            format!("it has more than {MAX_FILE_BYTES} bytes"),
+        )),
+        false => Ok(bytes),
+    }
+}
+
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
-    let bytes = fs::read(path).map_err(FileError::at("read", path))?;
+    let bytes = read_bounded(path)?;
     serde_json::from_slice(&bytes).map_err(|error| ModelError::file(path, error.to_string()))
 }

@@ -1,11 +1,12 @@
 //! Named weights as `f32`, whatever file they come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 
 use super::blocks::BlockType;
 use super::gguf::GgufFile;
@@ -28,7 +29,7 @@ impl Weight {
     /// It is no matrix.
     pub fn matrix(&self, name: &str) -> Result<(usize, usize), String> {
         match self.shape[..] {
-            [rows, columns] => Ok((rows, columns)),
+            [rows, columns] if rows > 0 && columns > 0 => Ok((rows, columns)),
             _ => Err(format!(
                 "{name} has shape {:?}, a matrix is expected",
                 self.shape
@@ -44,6 +45,12 @@ pub trait WeightSource {
     /// # Errors
     /// The source is broken.
     fn weight(&self, name: &str) -> Result<Option<Weight>, ModelError>;
+
+    /// Whether there is a weight `name`.
+    ///
+    /// # Errors
+    /// The source is broken.
+    fn has(&self, name: &str) -> Result<bool, ModelError>;
 
     /// Where the weights come from, for messages.
     fn path(&self) -> &Path;
@@ -66,16 +73,14 @@ pub trait WeightSource {
     }
 }
 
-/// Weights of a GGUF file of the `llama` architecture.
+/// Weights of a decoder's GGUF file.
 pub struct GgufWeights<'a> {
     /// The open file.
     pub file: &'a GgufFile,
     /// Its path, for messages.
     pub path: &'a Path,
-    /// Attention heads; needed to undo llama.cpp's reordering of Q and K.
-    pub heads: usize,
-    /// Heads of K and V.
-    pub kv_heads: usize,
+    /// Heads of queries and of keys, where their rows are reordered: files of the `llama` architecture are so.
+    pub reordered: Option<(usize, usize)>,
 }
 
 impl WeightSource for GgufWeights<'_> {
@@ -88,15 +93,19 @@ impl WeightSource for GgufWeights<'_> {
         };
         let shape = info.shape.clone();
         let mut values = self.file.read_f32(&gguf_name)?;
-        let heads = match name {
-            _ if name.contains("self_attn.q_proj") => Some(self.heads),
-            _ if name.contains("self_attn.k_proj") => Some(self.kv_heads),
+        let heads = self.reordered.and_then(|(heads, kv_heads)| match name {
+            _ if name.contains("self_attn.q_proj") => Some(heads),
+            _ if name.contains("self_attn.k_proj") => Some(kv_heads),
             _ => None,
-        };
+        });
         if let Some(heads) = heads {
             values = split_halves(&values, shape[0], heads);
         }
         Ok(Some(Weight { shape, values }))
+    }
+
+    fn has(&self, name: &str) -> Result<bool, ModelError> {
+        Ok(gguf_name(name).is_some_and(|name| self.file.tensor(&name).is_some()))
     }
 
     fn path(&self) -> &Path {
@@ -107,6 +116,10 @@ impl WeightSource for GgufWeights<'_> {
 /// llama.cpp stores the rows of Q and K so that rotated pairs are neighbours; `transformers`, and with it
 /// every adapter, has the first halves of all pairs before the second halves. Undo it, head by head.
 fn split_halves(values: &[f32], rows: usize, heads: usize) -> Vec<f32> {
+    // Not a head's rows: whoever asked for them will see that by their shape.
+    if rows == 0 || !rows.is_multiple_of(2 * heads) {
+        return values.to_vec();
+    }
     let columns = values.len() / rows;
     let head_rows = rows / heads;
     let mut ordered = Vec::with_capacity(values.len());
@@ -133,19 +146,57 @@ fn gguf_name(name: &str) -> Option<String> {
     }
     let (layer, part) = name.strip_prefix("model.layers.")?.split_once('.')?;
     let (module, kind) = part.rsplit_once('.')?;
-    let module = match module {
-        "input_layernorm" => "attn_norm",
-        "post_attention_layernorm" => "ffn_norm",
-        "self_attn.q_proj" => "attn_q",
-        "self_attn.k_proj" => "attn_k",
-        "self_attn.v_proj" => "attn_v",
-        "self_attn.o_proj" => "attn_output",
-        "mlp.gate_proj" => "ffn_gate",
-        "mlp.up_proj" => "ffn_up",
-        "mlp.down_proj" => "ffn_down",
-        _ => return None,
-    };
+    let (_, module) = LAYER.iter().find(|(name, _)| *name == module)?;
     Some(format!("blk.{layer}.{module}.{kind}"))
+}
+
+/// What a layer is made of, with ggml's names.
+const LAYER: [(&str, &str); 9] = [
+    ("input_layernorm", "attn_norm"),
+    ("post_attention_layernorm", "ffn_norm"),
+    ("self_attn.q_proj", "attn_q"),
+    ("self_attn.k_proj", "attn_k"),
+    ("self_attn.v_proj", "attn_v"),
+    ("self_attn.o_proj", "attn_output"),
+    ("mlp.gate_proj", "ffn_gate"),
+    ("mlp.up_proj", "ffn_up"),
+    ("mlp.down_proj", "ffn_down"),
+];
+
+/// Whether `name` is a weight that a decoder of so many layers has. Another one would be left out without a word,
+/// and the model would be another.
+pub fn is_of_decoder(name: &str, layers: usize) -> bool {
+    let modules = LAYER.map(|(name, _)| name);
+    match name {
+        "model.embed_tokens.weight" | "model.norm.weight" | "lm_head.weight" => true,
+        _ => is_of_layer(name, "model.layers.", &modules, layers),
+    }
+}
+
+/// As [`is_of_decoder`], by ggml's name.
+pub fn is_of_ggml_decoder(name: &str, layers: usize) -> bool {
+    let modules = LAYER.map(|(_, name)| name);
+    match name {
+        "token_embd.weight" | "output_norm.weight" | "output.weight" | "rope_freqs.weight" => true,
+        _ => is_of_layer(name, "blk.", &modules, layers),
+    }
+}
+
+fn is_of_layer(name: &str, prefix: &str, modules: &[&str], layers: usize) -> bool {
+    let rest = name
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.split_once('.'));
+    let Some((layer, part)) = rest else {
+        return false;
+    };
+    let is_module = |(module, kind): (&str, &str)| {
+        let biased = kind == "bias" && !module.ends_with("norm");
+        modules.contains(&module) && (kind == "weight" || biased)
+    };
+    // Tables of cosines that old files keep; they follow from the configuration.
+    let is_table = part == "self_attn.rotary_emb.inv_freq";
+    layer.parse().is_ok_and(|layer: usize| layer < layers)
+        && (is_table || part.rsplit_once('.').is_some_and(is_module))
 }
 
 /// Weights of one safetensors file.
@@ -219,8 +270,106 @@ impl WeightSource for SafetensorsWeights {
         }))
     }
 
+    fn has(&self, name: &str) -> Result<bool, ModelError> {
+        let name = format!("{}{name}", self.prefix);
+        Ok(self.tensors()?.tensor(&name).is_ok())
+    }
+
     fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Weights of a `transformers` folder: `model.safetensors`, or several files that an index names.
+pub struct FolderWeights {
+    folder: PathBuf,
+    files: Vec<SafetensorsWeights>,
+}
+
+/// Most files of one model; the largest models have some 200.
+const MAX_FILES: usize = 1024;
+
+impl FolderWeights {
+    /// Opens the files of `folder`; blocking.
+    ///
+    /// # Errors
+    /// There are none, the index names what is no file of the folder, or a file is no safetensors file.
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let index = folder.join("model.safetensors.index.json");
+        let names = if index.is_file() {
+            index_names(&index)?
+        } else {
+            ["model.safetensors".to_owned()].into()
+        };
+        let files = names.iter();
+        let files = files.map(|name| SafetensorsWeights::open(&folder.join(name), ""));
+        Ok(FolderWeights {
+            files: files.collect::<Result<_, _>>()?,
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// The first weight that a decoder of so many layers has not.
+    ///
+    /// # Errors
+    /// A header is broken.
+    pub fn stranger(&self, layers: usize) -> Result<Option<String>, ModelError> {
+        for file in &self.files {
+            let mut names = file.shapes()?.into_keys();
+            if let Some(name) = names.find(|name| !is_of_decoder(name, layers)) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn index_names(index: &Path) -> Result<BTreeSet<String>, ModelError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let read: Index = super::read_json(index)?;
+    let names: BTreeSet<String> = read.weight_map.into_values().collect();
+    let is_plain = |name: &String| {
+        let mut parts = Path::new(name).components();
+        matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        )
+    };
+    if let Some(name) = names.iter().find(|name| !is_plain(name)) {
+        let reason = format!("it names {name:?}, expected a file beside it");
+        return Err(ModelError::file(index, reason));
+    }
+    if names.is_empty() || names.len() > MAX_FILES {
+        let reason = format!("it names {} files, expected 1 to {MAX_FILES}", names.len());
+        return Err(ModelError::file(index, reason));
+    }
+    Ok(names)
+}
+
+impl WeightSource for FolderWeights {
+    fn weight(&self, name: &str) -> Result<Option<Weight>, ModelError> {
+        for file in &self.files {
+            if let Some(weight) = file.weight(name)? {
+                return Ok(Some(weight));
+            }
+        }
+        Ok(None)
+    }
+
+    fn has(&self, name: &str) -> Result<bool, ModelError> {
+        for file in &self.files {
+            if file.has(name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn path(&self) -> &Path {
+        &self.folder
     }
 }
 
@@ -260,9 +409,73 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_make_no_heads_stay_as_they_are() {
+        assert_eq!(split_halves(&[], 0, 4), Vec::<f32>::new());
+        assert_eq!(split_halves(&[0.0, 1.0, 2.0], 3, 1), [0.0, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_matrix_without_rows_or_columns_is_none() {
+        for shape in [vec![0, 1 << 60], vec![1 << 60, 0], vec![3]] {
+            let weight = Weight {
+                shape,
+                values: Vec::new(),
+            };
+            assert!(weight.matrix("x").is_err(), "{:?}", weight.shape);
+        }
+    }
+
+    #[test]
     fn names_of_transformers_map_to_ggml_names() {
         let name = "model.layers.7.self_attn.o_proj.weight";
         assert_eq!(gguf_name(name).as_deref(), Some("blk.7.attn_output.weight"));
         assert_eq!(gguf_name("model.layers.7.other.weight"), None);
+    }
+
+    #[test]
+    fn weights_that_a_decoder_of_the_family_has_not_are_told() {
+        for name in [
+            "model.embed_tokens.weight",
+            "model.layers.1.self_attn.q_proj.bias",
+            "model.layers.0.post_attention_layernorm.weight",
+            "model.layers.0.self_attn.rotary_emb.inv_freq",
+        ] {
+            assert!(is_of_decoder(name, 2), "{name}");
+        }
+        for name in [
+            "model.layers.2.self_attn.q_proj.weight",
+            "model.layers.0.self_attn.q_norm.weight",
+            "model.layers.0.self_attn.q_proj.qweight",
+            "model.layers.0.mlp.experts.0.up_proj.weight",
+            "model.layers.x.mlp.up_proj.weight",
+            "score.weight",
+        ] {
+            assert!(!is_of_decoder(name, 2), "{name}");
+        }
+        assert!(
+            is_of_ggml_decoder("blk.1.attn_q.bias", 2)
+                && is_of_ggml_decoder("rope_freqs.weight", 2)
+        );
+        for name in [
+            "blk.2.attn_q.weight",
+            "blk.0.attn_norm.bias",
+            "blk.0.attn_q_norm.weight",
+        ] {
+            assert!(!is_of_ggml_decoder(name, 2), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_index_names_files_beside_it_and_no_others() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["../model.safetensors", "/etc/passwd", "a/b", "", ".."] {
+            let json = serde_json::json!({"weight_map": {"x": name}});
+            let index = folder.path().join("model.safetensors.index.json");
+            std::fs::write(index, json.to_string()).expect("writable");
+            let refused = FolderWeights::open(folder.path())
+                .err()
+                .expect("no file of the folder");
+            assert!(refused.to_string().contains("beside it"), "{refused}");
+        }
     }
 }

@@ -11,11 +11,11 @@ use super::{Daemon, machine};
 use crate::config::Config;
 use crate::control::{EditionOp, Fault, FaultCode, Reply};
 use crate::edition::{Phase, Record, Told};
-use crate::field::EditionState;
 use crate::service::error::ServiceError;
 use crate::service::fetching::Fetcher;
 use crate::service::update::{self, News, Order, Relief, handover};
 use crate::service::worker::Worker;
+use crate::types::EditionState;
 
 /// Least time between two published figures of a fetch.
 const PACE: Duration = Duration::from_secs(1);
@@ -91,13 +91,13 @@ impl Daemon {
         self.link.tell(EditionState {
             box_name: self.desk.box_name().to_owned(),
             serial: told.serial,
-            state: told.phase.to_string(),
-            reason: Some(told.why.clone()).filter(|why| !why.is_empty()),
+            state: told.phase,
+            reason: told.why.clone(),
             answers: self.serial,
             bytes: told.bytes.map(|(done, _)| done),
             total: told.bytes.map(|(_, total)| total),
             resumed: told.resumed,
-            push: self.pushed.name_of(told.serial),
+            push: self.pushed.name_of(told.serial).unwrap_or_default(),
         });
     }
 
