@@ -1,6 +1,10 @@
 //! How well a decoder predicts a text, and how fast it reads and writes.
 
+mod apart;
+
 use std::time::{Duration, Instant};
+
+pub use apart::joint_difference;
 
 use super::decoder::Logits;
 use super::slots::Part;

@@ -36,7 +36,7 @@ pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;
 pub use slots::MOST_SLOTS;
 pub use text_generator::{TextGenerator, Weights};
-pub use together::{Seat, Together};
+pub use together::{Seat, Seats, Together};
 pub use vocabulary::Vocabulary;
 
 use std::ops::ControlFlow;

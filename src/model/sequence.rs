@@ -326,7 +326,7 @@ const TILE: usize = 16;
 
 /// Where a step from position `read` on ends, at `end` or a little before: neither its rows nor the positions up to its end
 /// leave a tile with a single one, which another kernel would sum in another order. One row alone stands for two.
-fn cut(read: usize, end: usize) -> usize {
+pub(super) fn cut(read: usize, end: usize) -> usize {
     let whole = |end: &usize| match *end - read {
         1 => true,
         rows => rows % TILE != 1 && end % TILE != 1,

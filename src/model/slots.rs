@@ -2,15 +2,17 @@
 //! read once for all.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use ort::session::{Session, SessionInputValue};
+use ort::session::SessionInputValue;
 use ort::value::TensorRef;
 
 use super::ModelError;
 use super::adapter::{Adapter, Ports};
-use super::decoder::{Logits, cache_shape, shared};
+use super::decoder::{Logits, SharedSession, cache_shape, shared};
 use super::folder::GRAPH_FILE;
 use super::import::for_several;
+use super::in_turn::InTurn;
 use super::ports::{Caches, IDLE};
 use super::runtime::Runtime;
 use crate::durable::FileError;
@@ -20,7 +22,7 @@ pub const MOST_SLOTS: usize = 16;
 
 /// A decoder with a cache for each of several texts.
 pub struct Slots {
-    session: Session,
+    session: SharedSession,
     caches: Caches,
     /// What the graph takes of an adapter.
     takes: Ports,
@@ -58,24 +60,42 @@ impl Slots {
         capacity: usize,
     ) -> Result<Self, ModelError> {
         let path = folder.join(GRAPH_FILE);
-        let wrong = |reason: &str| ModelError::file(&path, reason);
         if slots == 0 || slots > MOST_SLOTS {
             let reason = format!("{slots} texts at once; 1 to {MOST_SLOTS} are possible");
             return Err(ModelError::file(&path, reason));
         }
         let single = std::fs::read(&path).map_err(FileError::at("read", &path))?;
         let graph = for_several(&single, slots).ok_or_else(|| {
-            wrong("the graph cannot go on with several texts; import the model again")
+            let reason = "the graph cannot go on with several texts; import the model again";
+            ModelError::file(&path, reason)
         })?;
         let session = runtime.open_graph(&graph, folder)?;
+        Slots::on(Arc::new(InTurn::new(session)), folder, slots, capacity)
+    }
+
+    /// As [`Slots::open`], on the graph of `folder` that others have open for as many texts: they run it in turn,
+    /// a step at a time.
+    ///
+    /// # Errors
+    /// As [`Slots::open`].
+    pub fn on(
+        session: SharedSession,
+        folder: &Path,
+        slots: usize,
+        capacity: usize,
+    ) -> Result<Self, ModelError> {
+        let wrong = |reason: &str| ModelError::file(folder.join(GRAPH_FILE), reason);
+        let (shape, takes) = {
+            let graph = session.lock();
+            (cache_shape(&graph, "port.0.past."), Ports::of(&graph))
+        };
         // The text of each must not depend on the others' number of rows.
-        let takes = Ports::of(&session);
         if !takes.whole {
             return Err(wrong(
                 "only 8-bit decoders of this version go on with several texts; import the model again",
             ));
         }
-        let shape = cache_shape(&session, "port.0.past.").ok_or_else(|| {
+        let shape = shape.ok_or_else(|| {
             wrong("the graph has no caches of a known size; import the model again")
         })?;
         Ok(Slots {
@@ -90,6 +110,11 @@ impl Slots {
     /// How many texts at once.
     pub fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// The graph, for others beside these.
+    pub fn session(&self) -> &SharedSession {
+        &self.session
     }
 
     /// What the graph takes of an adapter.
@@ -148,9 +173,8 @@ impl Slots {
         for (name, weights) in adapter.iter().flat_map(|adapter| &adapter.inputs) {
             inputs.push((name, weights.into()));
         }
-        let outputs = self
-            .session
-            .run_with_options(inputs, self.caches.options())?;
+        let mut session = self.session.lock();
+        let outputs = session.run_with_options(inputs, self.caches.options())?;
         let logits = outputs
             .get("logits")
             .ok_or_else(|| ModelError::Run("the graph gave no logits".into()))?;
@@ -164,6 +188,7 @@ impl Slots {
             rest = others;
         }
         drop(outputs);
+        drop(session);
         for part in parts {
             let slot = &mut self.slots[part.slot];
             slot.read.extend(part.tokens);

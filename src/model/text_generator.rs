@@ -18,7 +18,7 @@ pub(super) const CHUNK: usize = 256;
 
 /// The open weights of a generator; does not keep them open.
 #[derive(Clone, Default)]
-pub struct Weights(Weak<super::in_turn::InTurn<ort::session::Session>>);
+pub struct Weights(pub(super) Weak<super::in_turn::InTurn<ort::session::Session>>);
 
 /// A model that writes text.
 pub struct TextGenerator {

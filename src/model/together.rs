@@ -8,16 +8,17 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::adapter::Adapter;
+use super::decoder::SharedSession;
 use super::joint::{Guests, Piece};
 use super::language::{Language, find_adapter, unknown_adapter};
 use super::runtime::Runtime;
 use super::sequence::{Listener, Sequence};
 use super::slots::{Part, Slots};
-use super::{Finish, GenerateRequest, Generated, Generator, Message, ModelError};
+use super::{Finish, GenerateRequest, Generated, Generator, Message, ModelError, Weights};
 
 /// How long someone waits for the others' step before his listener is asked whether he still wants to.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -30,6 +31,18 @@ pub struct Together {
 /// A place at a model that writes several texts at once: writes one at a time, beside those of the other seats.
 pub struct Seat {
     shared: Arc<Shared>,
+}
+
+/// The places of a model that writes several texts at once; does not keep it open.
+#[derive(Clone, Default)]
+pub struct Seats(Weak<Shared>);
+
+impl Seats {
+    /// One more place; none where the model is no longer open.
+    pub fn seat(&self) -> Option<Seat> {
+        let shared = self.0.upgrade()?;
+        Some(Seat { shared })
+    }
 }
 
 struct Shared {
@@ -69,10 +82,27 @@ impl Together {
         context: usize,
         slots: usize,
     ) -> Result<Self, ModelError> {
+        Together::open_beside(&Weights::default(), runtime, folder, (context, slots))
+    }
+
+    /// As [`Together::open`], with `weights`, which must be those of the same files opened for as many texts, where they
+    /// are still open: both then read them in turn, a step at a time. It has adapters of its own.
+    ///
+    /// # Errors
+    /// As [`Together::open`].
+    pub fn open_beside(
+        weights: &Weights,
+        runtime: &Runtime,
+        folder: &Path,
+        (context, slots): (usize, usize),
+    ) -> Result<Self, ModelError> {
         let language = Language::open(folder)?;
         let context = language.manifest.context_tokens.min(context);
         let engine = Engine {
-            slots: Slots::open(runtime, folder, slots, context)?,
+            slots: match weights.0.upgrade() {
+                Some(session) => Slots::on(session, folder, slots, context)?,
+                None => Slots::open(runtime, folder, slots, context)?,
+            },
             adapters: BTreeMap::new(),
         };
         Ok(Together {
@@ -128,6 +158,15 @@ impl Together {
         Ok(())
     }
 
+    /// The weights that it runs, for one beside it.
+    ///
+    /// # Errors
+    /// A seat is taken.
+    pub fn weights(&mut self) -> Result<Weights, ModelError> {
+        let session = self.bare_slots()?.session();
+        Ok(Weights(SharedSession::downgrade(session)))
+    }
+
     /// How many texts at once.
     pub fn slots(&self) -> usize {
         self.shared.slots
@@ -138,6 +177,11 @@ impl Together {
         Seat {
             shared: Arc::clone(&self.shared),
         }
+    }
+
+    /// Where more places are to be had as long as there is one.
+    pub fn seats(&self) -> Seats {
+        Seats(Arc::downgrade(&self.shared))
     }
 
     /// What runs steps, while no seat is taken: for measuring.
@@ -265,6 +309,7 @@ impl Shared {
 
     /// Waits for news of `ticket`, or runs steps until there are some; blocking.
     fn wait(&self, ticket: u64) -> Result<News, ModelError> {
+        let asked = Instant::now();
         let mut state = self.lock();
         loop {
             let state_now = &mut *state;
@@ -282,18 +327,16 @@ impl Shared {
                 let generated = guest.map(|guest| guest.sequence.into_generated());
                 return Ok(News::Done(Box::new(generated.unwrap_or_default())));
             }
+            // Also whoever runs the others' steps is asked whether he still wants his own.
+            let Some(patience) = PATIENCE.checked_sub(asked.elapsed()) else {
+                return Ok(News::Pieces(vec![Piece::default()]));
+            };
             if let Some(engine) = state_now.engine.take() {
                 state = self.step(state, engine);
                 continue;
             }
-            let (back, waited) = self
-                .changed
-                .wait_timeout(state, PATIENCE)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = back;
-            if waited.timed_out() {
-                return Ok(News::Pieces(vec![Piece::default()]));
-            }
+            let waited = self.changed.wait_timeout(state, patience);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -11,6 +11,11 @@ use crate::model::{
     GenerateRequest, Generated, Generator, ModelError, Seat, TextGenerator, Together, measure,
 };
 
+/// Joined steps whose logits are compared with those of each text alone.
+const CHECKED: usize = 48;
+/// Which texts take part in which of them.
+const SEED: u64 = 20_261_123;
+
 /// The two that are compared.
 pub struct Both<'a> {
     /// One text at a time.
@@ -25,6 +30,8 @@ pub struct AtOnce {
     /// Writing the same number of tokens to each text.
     apart: Figure,
     joint: Figure,
+    /// Between the logits of texts alone and at once.
+    difference: f32,
     questions: Option<Questions>,
 }
 
@@ -50,6 +57,7 @@ impl Both<'_> {
         requests: &[GenerateRequest],
     ) -> anyhow::Result<AtOnce> {
         let texts = self.together.slots();
+        let difference = measure::joint_difference(self.generator, self.together, CHECKED, SEED)?;
         measure::speed_together(self.together, prompt, 1, 1)?;
         let (mut apart, mut joint) = (Vec::new(), Vec::new());
         for _ in 0..repeat {
@@ -70,6 +78,7 @@ impl Both<'_> {
             texts,
             apart: figure("one after another", apart),
             joint: figure("at once", joint),
+            difference,
             questions: match requests.get(..texts) {
                 Some(requests) => Some(self.questions(requests)?),
                 None => None,
@@ -144,6 +153,10 @@ impl AtOnce {
             self.apart.line(),
             format!("{}, {:.2} x", self.joint.line(), self.faster()),
         ];
+        lines.push(format!(
+            "  {CHECKED} joined steps of texts that come and go: logits differ from those alone by {} at most",
+            self.difference
+        ));
         if let Some(questions) = &self.questions {
             let end = |at: usize| ms(questions.ends.get(at).copied().unwrap_or_default());
             lines.push(format!(
@@ -174,6 +187,6 @@ impl AtOnce {
                 "tokens": questions.tokens, "identical": questions.identical})
         });
         json!({"texts": self.texts, "one_after_another": self.apart.json(), "at_once": self.joint.json(),
-            "ratio": self.faster(), "questions": questions})
+            "ratio": self.faster(), "joint_difference": self.difference, "questions": questions})
     }
 }
