@@ -265,7 +265,12 @@ fn come_and_go(
                 let (written, expected) = (written.expect("writes"), &alone[*which]);
                 match written.finish {
                     Finish::Stopped => assert!(expected.text.starts_with(&written.text)),
-                    _ => assert_eq!(lasting(&written), lasting(expected), "{:?}", requests[*which]),
+                    _ => assert_eq!(
+                        lasting(&written),
+                        lasting(expected),
+                        "{:?}",
+                        requests[*which]
+                    ),
                 }
             });
         }

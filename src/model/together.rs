@@ -341,15 +341,13 @@ impl Shared {
     }
 
     /// Runs one step for all; blocking, the lock given up meanwhile.
-    fn step<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        engine: Engine,
-    ) -> MutexGuard<'a, State> {
+    fn step<'a>(&'a self, state: MutexGuard<'a, State>, engine: Engine) -> MutexGuard<'a, State> {
         let mut home = Home {
             shared: self,
             engine: Some(engine),
         };
+        // Given up before the engine comes home, which takes the lock, also where planning panics.
+        let mut state = state;
         let Some(engine) = &mut home.engine else {
             return state;
         };

@@ -39,7 +39,11 @@ impl Crew {
             let at_work = None;
             Ok(Hand { worker, at_work })
         };
-        makes.into_iter().map(hand).collect::<Result<_, _>>().map(Crew)
+        makes
+            .into_iter()
+            .map(hand)
+            .collect::<Result<_, _>>()
+            .map(Crew)
     }
 
     /// Hands a job over; back when no thread is free, or the free one has ended.

@@ -95,7 +95,11 @@ fn step(
             tokens: &reader.sample.tokens[from..to],
             rows: if is_lead { Logits::Last } else { Logits::All },
         });
-        expected.push(if is_lead { &[] } else { reader.sample.rows(from, to) });
+        expected.push(if is_lead {
+            &[]
+        } else {
+            reader.sample.rows(from, to)
+        });
         reader.read = to;
     }
     let mut difference = 0f32;
@@ -150,7 +154,11 @@ impl Reader<'_> {
             let end = lead.min(self.read + 1 + dice.below(CHUNK));
             return (self.read, cut(self.read, end));
         }
-        let back = if dice.below(4) == 0 { dice.below(MOST) } else { 0 };
+        let back = if dice.below(4) == 0 {
+            dice.below(MOST)
+        } else {
+            0
+        };
         let from = self.read.saturating_sub(back).max(lead);
         let end = self.sample.tokens.len().min(from + 1 + dice.below(MOST));
         (from, cut(from, end))

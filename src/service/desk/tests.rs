@@ -344,6 +344,10 @@ async fn so_many_questions_are_worked_on_as_the_terms_say_and_each_stays_with_it
         assert_eq!(answer["edition"], edition, "{answer}");
     }
     let report = this.desk.handover().expect("news");
-    assert_eq!(report.between_ms, Some(240_000.0), "after the last of the old");
+    assert_eq!(
+        report.between_ms,
+        Some(240_000.0),
+        "after the last of the old"
+    );
     assert!(this.desk.is_quiet());
 }
