@@ -1,7 +1,8 @@
 #!/bin/sh
 # Reading and writing of the language model beside llama.cpp: the same GGUF weights, prompts and threads, in turns,
 # no cached prompts on either side. COUNT chats over the sample farm are answered (default 100), ROUNDS times the
-# rest is measured (default 7), on THREADS threads (default 2). Prints ratios, draws a plot. Needs node 18 or later.
+# rest is measured (default 7), on THREADS threads (default 2); then eight texts at once beside one after another, ours
+# alone. Prints ratios, draws a plot. Needs node 18 or later.
 set -eu
 steps=5
 # shellcheck source=scripts/lib.sh

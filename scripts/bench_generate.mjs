@@ -17,6 +17,8 @@ const LONG = 700;
 const ANSWER = 96;
 // Chats answered by one side before the other has its turn.
 const TURN = 10;
+// Texts written at once, by us alone.
+const AT_ONCE = 8;
 
 const llama = await getLlama({ gpu: false, build: "never", maxThreads: threads });
 const model = await llama.loadModel({ modelPath: gguf });
@@ -130,6 +132,11 @@ for (let at = 0; at < asked.length; at += TURN) {
     process.stderr.write(`${Math.min(at + TURN, asked.length)} of ${asked.length} answers\n`);
 }
 
+const atOnce = ours(
+    "--prompt", `${PROMPT}`, "--write", `${WRITE}`, "--at-once", `${AT_ONCE}`,
+    "--chats", askedFile, "--count", `${AT_ONCE}`, "--answer", `${ANSWER}`,
+).at_once;
+
 const rows = [];
 function row(what, unit, own, other, better) {
     rows.push({ what, unit, own, other, ratio: own / other, better });
@@ -171,7 +178,21 @@ console.log(
         `${counts.identical} the same plain, with lookup and warm; ${counts.tokens_a_step.toFixed(2)} tokens a step, ` +
         `${counts.acceptance.toFixed(2)} of the guesses right; ${counts.reused} prompt tokens kept when warm`,
 );
-writeFileSync(join(here, "generate.json"), JSON.stringify({ threads, system: llama.systemInfo, rows, counts, measured }, null, 1));
+const seconds = (ms) => (ms / 1000).toFixed(2);
+console.log(
+    `${AT_ONCE} texts, ${WRITE} tokens each after ${PROMPT}: one after another ${atOnce.one_after_another.per_second.toFixed(1)} ` +
+        `tokens/s, at once ${atOnce.at_once.per_second.toFixed(1)}, ${atOnce.ratio.toFixed(2)} x`,
+);
+const { questions } = atOnce;
+console.log(
+    `${AT_ONCE} whole questions: one after another ${seconds(questions.one_after_another_ms)} s, at once ` +
+        `${seconds(questions.at_once_ms)} s; done after ${seconds(questions.ends_ms[0])} to ${seconds(questions.ends_ms.at(-1))} s; ` +
+        `${questions.identical} of ${AT_ONCE} the same text`,
+);
+writeFileSync(
+    join(here, "generate.json"),
+    JSON.stringify({ threads, system: llama.systemInfo, rows, counts, at_once: atOnce, measured }, null, 1),
+);
 writeFileSync(join(here, "generate.svg"), plot(rows));
 
 // One pair of bars a row; the longer one fills its width.

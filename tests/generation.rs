@@ -1,78 +1,12 @@
 //! What makes writing faster must not change a word: the real model, with guesses and without, warm and cold.
 
-#[path = "support/models.rs"]
-mod models;
+#[path = "support/writing.rs"]
+mod writing;
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
 
-use almanac::model::{
-    Decline, Finish, GenerateRequest, Generated, Generator as _, Message, Role, Runtime,
-    TextGenerator, measure,
-};
-use serde_json::Value;
-
-/// One test at a time: each opens a model of hundreds of megabytes.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn open(context: usize) -> TextGenerator {
-    let folder = models::folder();
-    let runtime = Runtime::load(&folder.join("runtime/libonnxruntime.so"), 2);
-    let decoder = folder.join("models/smollm2-135m-instruct");
-    TextGenerator::open(&runtime.expect("ONNX Runtime"), &decoder, context).expect("opens")
-}
-
-/// Chats over the sample farm: the gold section of each answerable question and what follows it, then the question.
-fn chats() -> impl Iterator<Item = Vec<Message>> {
-    let farm = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/farm");
-    let questions = fs::read_to_string(farm.join("questions.jsonl")).expect("the questions");
-    let questions: Vec<Value> = questions
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    // Every seventh: neighbours in the file ask of the same section.
-    questions.into_iter().step_by(7).filter_map(move |one| {
-        let gold = one["gold"]["document"].as_str()?;
-        let document = fs::read_to_string(farm.join("documents").join(gold)).ok()?;
-        let section = document.find(&format!("## {}", one["gold"]["section"].as_str()?))?;
-        let text: String = document[section..].chars().take(1_600).collect();
-        let asked = format!("Text:\n{text}\n\nQuestion: {}", one["question"].as_str()?);
-        Some(vec![
-            Message::new(
-                Role::System,
-                "You are a farm adviser. Answer only with what the text says.",
-            ),
-            Message::new(Role::User, asked),
-        ])
-    })
-}
-
-fn request(messages: Vec<Message>, max_tokens: usize) -> GenerateRequest {
-    GenerateRequest {
-        messages,
-        max_tokens,
-        adapter: None,
-        decline: None,
-    }
-}
-
-fn generate(generator: &mut TextGenerator, request: &GenerateRequest) -> Generated {
-    let mut streamed = String::new();
-    let generated = generator.generate(request, &mut |text| {
-        streamed.push_str(text);
-        ControlFlow::Continue(())
-    });
-    let generated = generated.expect("generates");
-    assert_eq!(streamed, generated.text);
-    generated
-}
+use almanac::model::{Decline, Finish, Generator as _, Message, Role, TextGenerator, measure};
+use writing::{alone, chats, generate, open, request};
 
 /// Each of `count` chats plain from an empty cache, with guesses from an empty cache, and with guesses after the
 /// chat before: the same text, the same probability of the refusal, the same end.

@@ -62,6 +62,9 @@ pub struct MqttConfig {
     pub share_group: Option<String>,
 }
 
+/// Most questions that are answered at once.
+pub const MOST_AT_ONCE: usize = 16;
+
 /// The runtime and how much of the machine it may use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
@@ -71,6 +74,8 @@ pub struct ModelConfig {
     pub threads: usize,
     /// Tokens of prompt and answer for which the KV cache is allocated.
     pub context_tokens: usize,
+    /// Questions that are answered at once, 1 to [`MOST_AT_ONCE`].
+    pub at_once: usize,
     /// Adapter used when a question names none.
     pub adapter: Option<String>,
 }
@@ -295,6 +300,12 @@ impl Validator<'_> {
                     raw.model.context_tokens.unwrap_or(2_048),
                     256,
                     32_768,
+                )?,
+                at_once: self.within(
+                    "model.at_once",
+                    raw.model.at_once.unwrap_or(1),
+                    1,
+                    MOST_AT_ONCE,
                 )?,
                 adapter: raw.model.adapter,
             },

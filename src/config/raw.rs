@@ -69,6 +69,7 @@ pub struct RawModel {
     pub runtime: Option<PathBuf>,
     pub threads: Option<usize>,
     pub context_tokens: Option<usize>,
+    pub at_once: Option<usize>,
     pub adapter: Option<String>,
 }
 

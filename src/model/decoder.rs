@@ -36,6 +36,16 @@ pub enum Logits {
     All,
 }
 
+impl Logits {
+    /// How many of `tokens` positions.
+    pub(super) fn of(self, tokens: usize) -> usize {
+        match self {
+            Logits::Last => tokens.min(1),
+            Logits::All => tokens,
+        }
+    }
+}
+
 impl Decoder {
     /// Opens the decoder in `folder` with a cache of `context` positions; blocking.
     ///
@@ -55,7 +65,8 @@ impl Decoder {
     pub fn on(session: SharedSession, folder: &Path, context: usize) -> Result<Self, ModelError> {
         let (shape, ports) = {
             let graph = session.lock();
-            (cache_shape(&graph), Ports::of(&graph))
+            let shape = cache_shape(&graph, "past_key_values.");
+            (shape, Ports::of(&graph))
         };
         let (layers, heads, head_dim) = shape.ok_or_else(|| {
             ModelError::file(
@@ -94,9 +105,7 @@ impl Decoder {
     pub fn keep(&mut self, tokens: &[i64], adapter: Option<&Adapter>) -> usize {
         let same = self.adapter.as_deref() == adapter.map(|adapter| adapter.name.as_str());
         let same = same && self.keeps_rows_apart(adapter);
-        let pairs = self.read.iter().zip(&tokens[..tokens.len().max(1) - 1]);
-        let shared = pairs.take_while(|(read, token)| same && read == token);
-        let shared = shared.count();
+        let shared = if same { shared(&self.read, tokens) } else { 0 };
         self.truncate(shared);
         shared
     }
@@ -194,13 +203,19 @@ impl Decoder {
     }
 }
 
-/// Layers, key-value heads and head width, from the graph's cache inputs.
-fn cache_shape(session: &Session) -> Option<(usize, usize, usize)> {
+/// With how many tokens both begin, at most all but the last of `tokens`.
+pub(super) fn shared(read: &[i64], tokens: &[i64]) -> usize {
+    let pairs = read.iter().zip(&tokens[..tokens.len().max(1) - 1]);
+    pairs.take_while(|(read, token)| read == token).count()
+}
+
+/// Layers, key-value heads and head width, from the graph's cache inputs, whose names begin with `prefix`.
+pub(super) fn cache_shape(session: &Session, prefix: &str) -> Option<(usize, usize, usize)> {
     let mut layers = 0;
     let mut sizes = None;
     for input in session.inputs() {
         let name = input.name();
-        if name.starts_with("past_key_values.") && name.ends_with(".key") {
+        if name.starts_with(prefix) && name.ends_with(".key") {
             layers += 1;
             let ValueType::Tensor { shape, .. } = input.dtype() else {
                 return None;

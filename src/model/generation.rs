@@ -68,20 +68,21 @@ pub struct Decline {
 }
 
 /// Why a generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Finish {
     /// The model said that it was done.
     EndOfText,
     /// `max_tokens` or the context was reached.
     Length,
     /// `on_text` broke off.
+    #[default]
     Stopped,
     /// The model would rather write [`Decline::text`]; there is no text.
     Declined,
 }
 
 /// A finished generation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Generated {
     /// The text.
     pub text: String,

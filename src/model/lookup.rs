@@ -2,94 +2,16 @@
 //!
 //! Answers over passages repeat the passages, and a step that reads a few tokens costs little more than one that
 //! reads one. A guess is taken only where it is the token that greedy decoding chooses anyway, so the text is
-//! the same with any guesses or none (see [`Decoder::step`] for why that holds to the bit).
+//! the same with any guesses or none (see [`super::decoder::Decoder::step`] for why that holds to the bit).
 //! The idea is that of prompt lookup decoding (Saxena 2023), a case of speculative decoding (arXiv:2211.17192).
-
-use super::ModelError;
-use super::adapter::Adapter;
-use super::decoder::{Decoder, Logits};
-use super::generation::Work;
 
 /// Longest run of tokens that is looked for.
 const LONGEST: usize = 3;
 
-/// A text while it grows: what was read, and the logits of the token that comes next.
-pub struct Continuation<'a> {
-    decoder: &'a mut Decoder,
-    adapter: Option<&'a Adapter>,
-    /// The prompt and all tokens chosen since.
-    tokens: Vec<i64>,
-    /// Most guesses of a step.
-    most: usize,
-    /// What the last step read after its first token, and the logits after each.
-    guesses: Vec<i64>,
-    logits: Vec<f32>,
-    width: usize,
-    /// Guesses that proved right.
-    right: usize,
-    /// What it took so far.
-    pub work: Work,
-}
-
-impl<'a> Continuation<'a> {
-    /// Goes on after `prompt`, which `decoder` has read and whose last logits are `logits`; each step reads at most
-    /// `most` guesses, none at zero.
-    pub fn new(
-        decoder: &'a mut Decoder,
-        adapter: Option<&'a Adapter>,
-        prompt: Vec<i64>,
-        logits: Vec<f32>,
-        most: usize,
-    ) -> Self {
-        Continuation {
-            decoder,
-            adapter,
-            tokens: prompt,
-            most,
-            guesses: Vec::new(),
-            width: logits.len(),
-            logits,
-            right: 0,
-            work: Work::default(),
-        }
-    }
-
-    /// Logits of the token that comes next.
-    pub fn logits(&mut self) -> &mut [f32] {
-        let start = self.right * self.width;
-        &mut self.logits[start..start + self.width]
-    }
-
-    /// Goes on with `token`, after which at most `wanted` tokens will be asked for; blocking.
-    ///
-    /// # Errors
-    /// The context is full, or the runtime failed.
-    pub fn read(&mut self, token: i64, wanted: usize) -> Result<(), ModelError> {
-        self.tokens.push(token);
-        if self.guesses.get(self.right) == Some(&token) {
-            self.right += 1;
-            self.work.right += 1;
-            return Ok(());
-        }
-        // What was guessed wrong leaves no trace.
-        self.decoder.truncate(self.tokens.len() - 1);
-        let room = self.decoder.capacity().saturating_sub(self.tokens.len());
-        let most = self.most.min(room).min(wanted.saturating_sub(1));
-        let mut step = vec![token];
-        step.extend(guesses(&self.tokens, most));
-        self.logits = self.decoder.step(&step, Logits::All, self.adapter)?;
-        self.guesses = step.split_off(1);
-        self.right = 0;
-        self.work.steps += 1;
-        self.work.guessed += self.guesses.len();
-        Ok(())
-    }
-}
-
 /// How `tokens` may go on: what followed the last time that their end stood in them before; at most `most` tokens.
 ///
 /// Three equal tokens weigh more than two. One alone is worth a single guess only: a step has two rows at least.
-fn guesses(tokens: &[i64], most: usize) -> &[i64] {
+pub(super) fn guesses(tokens: &[i64], most: usize) -> &[i64] {
     for length in (1..=LONGEST).rev() {
         let Some(begins) = tokens.len().checked_sub(length) else {
             continue;

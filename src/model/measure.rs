@@ -1,9 +1,15 @@
 //! How well a decoder predicts a text, and how fast it reads and writes.
 
+mod apart;
+
 use std::time::{Duration, Instant};
 
+pub use apart::joint_difference;
+
 use super::decoder::{Logits, argmax};
-use super::{ModelError, TextGenerator};
+use super::slots::Part;
+use super::text_generator::CHUNK;
+use super::{ModelError, TextGenerator, Together};
 
 /// Times of reading a prompt and of writing after it; one entry a repetition.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +59,45 @@ pub fn speed_with(
         generator.read(&[1_000 + at], adapter)?;
     }
     Ok([read, begun.elapsed()])
+}
+
+/// Writes `new_tokens` to as many texts as `together` has slots at once, each after `prompt_tokens` of its own; times of writing,
+/// one entry a repetition. Blocking.
+///
+/// # Errors
+/// The runtime failed, the tokens do not fit the context, or a seat is taken.
+pub fn speed_together(
+    together: &mut Together,
+    prompt_tokens: usize,
+    new_tokens: usize,
+    repetitions: usize,
+) -> Result<Vec<Duration>, ModelError> {
+    let slots = together.bare_slots()?;
+    let prompt = arbitrary(prompt_tokens + slots.len());
+    let mut times = Vec::new();
+    for _ in 0..repetitions {
+        for slot in 0..slots.len() {
+            slots.truncate(slot, 0);
+            for tokens in prompt[slot..slot + prompt_tokens].chunks(CHUNK) {
+                let rows = Logits::Last;
+                slots.step(&[Part { slot, tokens, rows }], None)?;
+            }
+        }
+        let begun = Instant::now();
+        for at in 0..new_tokens as i64 {
+            let tokens: Vec<i64> = (0..slots.len() as i64)
+                .map(|slot| 1_000 + at + slot)
+                .collect();
+            let parts = tokens.iter().enumerate().map(|(slot, token)| Part {
+                slot,
+                tokens: std::slice::from_ref(token),
+                rows: Logits::All,
+            });
+            slots.step(&parts.collect::<Vec<_>>(), None)?;
+        }
+        times.push(begun.elapsed());
+    }
+    Ok(times)
 }
 
 /// Largest difference between the logits of `length` arbitrary tokens read at once and read in steps of 2 to 9; blocking.

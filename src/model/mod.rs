@@ -12,13 +12,19 @@ pub mod folder;
 mod generation;
 pub mod import;
 mod in_turn;
+mod joint;
 mod kv_cache;
+mod language;
 mod lookup;
 pub mod measure;
+mod ports;
 pub mod recipe;
 mod runtime;
 mod sentence_embedder;
+mod sequence;
+mod slots;
 mod text_generator;
+mod together;
 mod vocabulary;
 
 pub use adapter::adapter_base;
@@ -28,7 +34,9 @@ pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role,
 
 pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;
+pub use slots::MOST_SLOTS;
 pub use text_generator::{TextGenerator, Weights};
+pub use together::{Seat, Seats, Together};
 pub use vocabulary::Vocabulary;
 
 use std::ops::ControlFlow;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock};
 
 use ort::environment::Environment;
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::ModelError;
 
@@ -67,24 +67,47 @@ impl Runtime {
     /// # Errors
     /// The runtime does not take the graph.
     pub fn open(&self, path: &Path) -> Result<Session, ModelError> {
-        let wrong = |reason: String| ModelError::file(path, reason);
+        self.builder()
+            .and_then(|mut builder| builder.commit_from_file(path))
+            .map_err(refused(path))
+    }
+
+    /// Opens `graph`, whose weights lie in `folder` and are mapped. Blocking.
+    ///
+    /// # Errors
+    /// The runtime does not take the graph.
+    pub fn open_graph(&self, graph: &[u8], folder: &Path) -> Result<Session, ModelError> {
+        let name = "session.model_external_initializers_file_folder_path";
+        let Some(path) = folder.to_str() else {
+            return Err(ModelError::file(folder, "the path is no UTF-8"));
+        };
+        self.builder()
+            .and_then(|builder| Ok(builder.with_config_entry(name, path)?))
+            .and_then(|mut builder| builder.commit_from_memory(graph))
+            .map_err(refused(folder))
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, ort::Error> {
         // No memory pattern: it would keep one plan a prompt length. The arena stays: without it each
         // large block goes back to the system and comes anew, which doubled the time of embedding; prompts
         // are read in chunks, and that bounds it.
         // Precise products: before VNNI, x86-64 processors add products of bytes in pairs that saturate at 16 bits, and
         // our activations and weights use all of their 8 bits. No effect where there is nothing to saturate.
         // No spinning: on a board with two to four cores it steals from whoever works.
-        let builder = Session::builder(&self.environment)
-            .and_then(|builder| Ok(builder.with_intra_threads(self.threads)?))
-            .and_then(|builder| Ok(builder.with_inter_threads(1)?))
-            .and_then(|builder| Ok(builder.with_memory_pattern(false)?))
-            .and_then(|builder| Ok(builder.with_precise_qmm()?))
-            .and_then(|builder| Ok(builder.with_intra_op_spinning(false)?))
-            .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?));
-        let mut builder = builder.map_err(|error| wrong(error.to_string()))?;
-        builder
-            .commit_from_file(path)
-            .map_err(|error| wrong(format!("ONNX Runtime does not take the graph: {error}")))
+        Ok(Session::builder(&self.environment)?
+            .with_intra_threads(self.threads)?
+            .with_inter_threads(1)?
+            .with_memory_pattern(false)?
+            .with_precise_qmm()?
+            .with_intra_op_spinning(false)?
+            .with_optimization_level(GraphOptimizationLevel::All)?)
+    }
+}
+
+fn refused(path: &Path) -> impl Fn(ort::Error) -> ModelError {
+    move |error| {
+        let reason = format!("ONNX Runtime does not take the graph: {error}");
+        ModelError::file(path, reason)
     }
 }
 

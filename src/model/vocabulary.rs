@@ -70,6 +70,23 @@ impl TokenCounter for Vocabulary {
     }
 }
 
+#[cfg(test)]
+impl Vocabulary {
+    /// One token a word, numbered from zero.
+    pub fn of_words(words: &[&str]) -> Self {
+        let ids = words
+            .iter()
+            .enumerate()
+            .map(|(id, word)| ((*word).to_owned(), id.into()));
+        let file = serde_json::json!({"version": "1.0", "added_tokens": [],
+            "pre_tokenizer": {"type": "WhitespaceSplit"},
+            "model": {"type": "WordLevel", "unk_token": words[0],
+                "vocab": ids.collect::<serde_json::Map<_, _>>()}});
+        let tokenizer = Tokenizer::from_bytes(file.to_string()).expect("a tokenizer");
+        Vocabulary { tokenizer }
+    }
+}
+
 fn failed(error: tokenizers::Error) -> ModelError {
     ModelError::Run(format!("the tokenizer failed: {error}"))
 }

@@ -1,6 +1,7 @@
 //! The daemon: the only room where the others meet.
 
 mod answering;
+mod crew;
 mod desk;
 mod editions;
 mod error;
@@ -9,6 +10,7 @@ mod golden;
 mod health;
 mod ingest;
 mod intake;
+mod joined;
 mod keeping;
 mod link;
 pub mod logging;

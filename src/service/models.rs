@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::error::ServiceError;
+use super::joined::Joined;
 use crate::config::Config;
 use crate::durable::{self, FileError};
 use crate::edition::{Edition, FileEntry, Role, zero};
@@ -15,11 +16,13 @@ use crate::types::Digest;
 
 /// The edition's models, opened when they are first needed.
 pub struct Models {
-    config: Config,
+    pub(super) config: Config,
     edition: Edition,
     embedder: OnceLock<Arc<SentenceEmbedder>>,
     /// Of the generator that was opened last.
     weights: Mutex<Weights>,
+    /// What the answering threads share.
+    pub(super) joined: Mutex<Joined>,
 }
 
 impl Models {
@@ -30,6 +33,7 @@ impl Models {
             edition: edition.clone(),
             embedder: OnceLock::new(),
             weights: Mutex::default(),
+            joined: Mutex::default(),
         }
     }
 
@@ -44,6 +48,7 @@ impl Models {
         }
         if self.has_same(edition, Role::Decoder) {
             *models.last_weights() = self.last_weights().clone();
+            *models.joined() = self.joined().beside();
         }
         models
     }
@@ -101,10 +106,17 @@ impl Models {
         let runtime = self.runtime()?;
         let mut generator = TextGenerator::open_beside(&weights, &runtime, &folder, context)?;
         *self.last_weights() = generator.weights();
-        for adapter in self.files(Role::Adapter) {
-            generator.load_adapter(&self.edition.files().join(&adapter.path))?;
+        for adapter in self.adapters() {
+            generator.load_adapter(&adapter)?;
         }
         Ok(generator)
+    }
+
+    /// The files of the edition's adapters.
+    pub(super) fn adapters(&self) -> Vec<PathBuf> {
+        let folder = self.edition.files();
+        let files = self.files(Role::Adapter);
+        files.map(|file| folder.join(&file.path)).collect()
     }
 
     /// Name of the adapter for questions that name none: the configured one, else the edition's only one.
@@ -117,7 +129,7 @@ impl Models {
         })
     }
 
-    fn runtime(&self) -> Result<Runtime, ServiceError> {
+    pub(super) fn runtime(&self) -> Result<Runtime, ServiceError> {
         let model = &self.config.model;
         Ok(Runtime::load(&model.runtime, model.threads)?)
     }
@@ -127,7 +139,7 @@ impl Models {
         files.filter(move |file| file.role == role)
     }
 
-    fn folder(&self, role: Role) -> Result<PathBuf, ServiceError> {
+    pub(super) fn folder(&self, role: Role) -> Result<PathBuf, ServiceError> {
         folder_of(&self.edition, role)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-/// Questions waiting for the one answering thread.
+/// Questions waiting for an answering thread.
 ///
 /// Each asker (a client of the broker, or the control socket) has its own line; the lines take
 /// turns, so a flood by one costs the others at most one answer's time each. Questions restored from

@@ -25,7 +25,7 @@ use crate::documents::{self, Passage};
 use crate::edition::{Edition, Golden, Manifest, Record};
 use crate::field::BoxState;
 use crate::library::{self, DocumentEntry, Library, LibraryError, Query};
-use crate::model::{Embedder, SentenceEmbedder, TextGenerator};
+use crate::model::{Embedder, Generator, SentenceEmbedder, TextGenerator};
 use crate::types::{Answer, Ask, AskLimits, Status};
 
 /// Passages of a search that names no number.
@@ -169,12 +169,14 @@ impl Rooms {
         self.models.generator()
     }
 
-    /// What answers, with a language model of its own; blocking, for seconds.
+    /// What answers in one thread: with a language model of its own or, where several questions are answered at once, a
+    /// place at the one that all threads share. Blocking, for seconds.
     ///
     /// # Errors
     /// The models or the library cannot be opened.
     pub fn answering(&self) -> Result<Box<dyn Answering>, ServiceError> {
-        Ok(Box::new(OnBox::new(self.answerer()?)))
+        let writer = self.models.writer()?;
+        Ok(Box::new(OnBox::new(self.answerer_by(writer)?)))
     }
 
     /// The answer room over this library, with a language model of its own; blocking, for seconds.
@@ -182,13 +184,17 @@ impl Rooms {
     /// # Errors
     /// As [`Rooms::answering`].
     pub fn answerer(&self) -> Result<Answerer, ServiceError> {
+        self.answerer_by(Box::new(self.models.generator()?))
+    }
+
+    fn answerer_by(&self, generator: Box<dyn Generator>) -> Result<Answerer, ServiceError> {
         let mut config = self.config.answer.clone();
         if let Some(threshold) = self.edition.manifest.thresholds.refuse_below {
             config.refuse_below = threshold;
         }
         Ok(Answerer::new(AnswererParts {
             passages: Box::new(self.library()?),
-            generator: Box::new(self.models.generator()?),
+            generator,
             embedder: Some(self.models.embedder()?),
             config,
             top_k: self.config.search.top_k,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{RwLock, Semaphore, mpsc};
 
+use super::crew::{self, Crew};
 use super::desk::{Desk, ERRANDS, Terms, Turn};
 use super::editions::{Again, Editions};
 use super::error::ServiceError;
@@ -20,7 +21,7 @@ use super::rooms::Rooms;
 use super::shutdown::Signals;
 use super::systemd::{Systemd, Watchdog, watchdog_interval};
 use super::update::{Keeper, NEWS, News, Updater};
-use super::worker::{EVENTS, Event, Worker};
+use super::worker::{EVENTS, Event};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Call, Server};
@@ -45,7 +46,7 @@ const CALLS: usize = 32;
 /// # Errors
 /// It cannot start: the configuration, the models, the state or the socket cannot be used, or no
 /// golden question was answered; where that is the current edition's fault and there is one before it,
-/// [`ServiceError::RolledBack`]. Later: the answering thread is gone.
+/// [`ServiceError::RolledBack`]. Later: an answering thread is gone.
 pub fn serve(config: &Config, again: &Again) -> Result<(), ServiceError> {
     let mut editions = Editions::new(config, again);
     durable::create_folder(&config.state)?;
@@ -98,9 +99,9 @@ const REBUILT_PACE: Duration = Duration::from_secs(120);
 struct Daemon {
     desk: Desk,
     rooms: Arc<Rooms>,
-    worker: Worker,
-    /// Those of editions that were switched from, until they are done with their last question.
-    retired: Vec<Worker>,
+    crew: Crew,
+    /// Those of editions that were switched from, until they are done with their last questions.
+    retired: Vec<Crew>,
     said_by_workers: mpsc::Sender<Event>,
     post: Post,
     link: Link,
@@ -161,6 +162,7 @@ impl Daemon {
             edition: serial,
             bound: config.queue.length,
             deadline: config.queue.deadline,
+            at_once: config.model.at_once,
         };
         let mut desk = Desk::new(terms, intake, Arc::clone(&clock), rooms.golden());
         let pending = journal.pending().await.map_err(journal_error)?;
@@ -168,9 +170,8 @@ impl Daemon {
         desk.restore(pending, Instant::now());
         systemd.status("loading the language model");
         let (events, said) = mpsc::channel(EVENTS);
-        let maker = Arc::clone(&rooms);
-        let worker = Worker::start(Box::new(move || maker.answering()), events.clone())
-            .map_err(machine("start the answering thread"))?;
+        let crew = Crew::start(crew::makes(&rooms, config.model.at_once), &events)
+            .map_err(machine("start the answering threads"))?;
         let link = Link::start(config, journal, outgoing, clock)?;
         let (calls, requests) = mpsc::channel(CALLS);
         tokio::spawn(server.serve(calls));
@@ -184,7 +185,7 @@ impl Daemon {
         Ok(Daemon {
             desk,
             rooms,
-            worker,
+            crew,
             retired: Vec::new(),
             said_by_workers: events,
             post,
@@ -230,6 +231,7 @@ impl Daemon {
     }
 
     fn on_event(&mut self, event: Event, on_ready: &mut dyn FnMut()) -> Result<(), ServiceError> {
+        self.crew.hear(&event);
         match self.desk.on_event(event, Instant::now()) {
             Turn::Goes => Ok(()),
             Turn::Ready => {
@@ -268,12 +270,12 @@ impl Daemon {
 
     fn on_tick(&mut self) -> Result<(), ServiceError> {
         let now = Instant::now();
-        if self.worker.is_dead() {
+        if self.crew.has_lost_one() {
             return Err(ServiceError::Machine(
-                "the answering thread has ended".into(),
+                "an answering thread has ended".into(),
             ));
         }
-        if self.watchdog.is_due(self.worker.step(), now) {
+        if self.watchdog.is_due(&self.crew.steps(), now) {
             self.systemd.feed_watchdog();
         }
         self.after_switch();
@@ -298,23 +300,21 @@ impl Daemon {
         }
     }
 
-    /// Gives the answering thread its next job.
+    /// Gives the answering threads that are free their next jobs.
     fn hand_out(&mut self) {
         let link = &self.link;
-        let job = self
-            .desk
-            .next_job(Instant::now(), |device| link.readings_of(device));
-        if let Some(job) = job
-            && self.worker.give(job).is_err()
-        {
-            // Only a thread that has ended refuses: the next tick sees it, and the journal has the question.
-            tracing::error!("the answering thread takes no work");
+        let readings = |device: &str| link.readings_of(device);
+        while let Some(job) = self.desk.next_job(Instant::now(), readings) {
+            if self.crew.give(job).is_err() {
+                // Only a thread that has ended refuses: the next tick sees it, and the journal has the question.
+                tracing::error!("the answering thread takes no work");
+            }
         }
     }
 
     fn stop_workers(&mut self) {
-        self.worker.stop();
-        self.retired.iter_mut().for_each(Worker::stop);
+        self.crew.stop();
+        self.retired.iter_mut().for_each(Crew::stop);
     }
 
     /// Finishes or leaves journalled what is open, within [`DRAIN`], and says good-bye.
@@ -328,11 +328,12 @@ impl Daemon {
             if Instant::now() >= finish {
                 self.stop_workers();
             }
-            if self.watchdog.is_due(self.worker.step(), Instant::now()) {
+            if self.watchdog.is_due(&self.crew.steps(), Instant::now()) {
                 self.systemd.feed_watchdog();
             }
             tokio::select! {
                 Some(event) = self.events.recv() => {
+                    self.crew.hear(&event);
                     let _ = self.desk.on_event(event, Instant::now());
                 }
                 Some(note) = self.notes.recv() => self.desk.hear(note),
@@ -348,9 +349,9 @@ impl Daemon {
             self.link.stop(left).await;
         }
         let left = end.saturating_duration_since(Instant::now());
-        if !self.worker.join(left) {
+        if !self.crew.join(left) {
             tracing::warn!(
-                "the answering thread did not end in time; its question stays in the journal"
+                "an answering thread did not end in time; its question stays in the journal"
             );
         }
         tracing::info!("stopped");
@@ -359,8 +360,8 @@ impl Daemon {
 
 fn open_journal(config: &Config, clock: &Arc<dyn Clock>) -> Result<Journal, ServiceError> {
     let limits = JournalLimits {
-        // Those that wait, the one that is worked on, and those whose outcome is being written.
-        pending: config.queue.length + ERRANDS,
+        // Those that wait, those that are worked on, and those whose outcome is being written.
+        pending: config.queue.length + config.model.at_once + ERRANDS,
         outcomes: config.queue.max_outcomes,
         keep: config.queue.keep_outcomes,
     };

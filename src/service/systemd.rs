@@ -87,15 +87,16 @@ pub fn watchdog_interval() -> Option<Duration> {
         .map(Duration::from_micros)
 }
 
-/// Decides when the watchdog is fed: only while the answering thread shows progress. Pure.
+/// Decides when the watchdog is fed: only while every answering thread shows progress. Pure.
 ///
-/// The thread counts a step with every token, with every stage of a question, and once a second
+/// A thread counts a step with every token, with every stage of a question, and once a second
 /// while it waits for work; so a step means either progress or idle and responsive.
 #[derive(Debug)]
 pub struct Watchdog {
     interval: Duration,
-    step: u64,
-    moved_at: Instant,
+    /// What each thread's counter stood at, and since when.
+    threads: Vec<(u64, Instant)>,
+    started: Instant,
     fed_at: Option<Instant>,
 }
 
@@ -104,19 +105,22 @@ impl Watchdog {
     pub fn new(interval: Duration, now: Instant) -> Self {
         Watchdog {
             interval,
-            step: 0,
-            moved_at: now,
+            threads: Vec::new(),
+            started: now,
             fed_at: None,
         }
     }
 
-    /// Whether to feed now, with the thread's counter at `step`; four times an interval at most.
-    pub fn is_due(&mut self, step: u64, now: Instant) -> bool {
-        if step != self.step {
-            self.step = step;
-            self.moved_at = now;
+    /// Whether to feed now, with the threads' counters at `steps`; four times an interval at most.
+    pub fn is_due(&mut self, steps: &[u64], now: Instant) -> bool {
+        self.threads.resize(steps.len(), (0, self.started));
+        for (thread, step) in self.threads.iter_mut().zip(steps) {
+            if thread.0 != *step {
+                *thread = (*step, now);
+            }
         }
-        let is_alive = now.duration_since(self.moved_at) < self.interval;
+        let moves = |(_, since): &(u64, Instant)| now.duration_since(*since) < self.interval;
+        let is_alive = self.threads.iter().all(moves);
         let is_fed = self
             .fed_at
             .is_some_and(|fed| now.duration_since(fed) < self.interval / 4);
@@ -136,13 +140,24 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut watchdog = Watchdog::new(Duration::from_secs(40), start);
-        assert!(watchdog.is_due(1, after(0)));
-        assert!(!watchdog.is_due(2, after(9)), "fed a moment ago");
-        assert!(watchdog.is_due(2, after(10)));
-        assert!(watchdog.is_due(2, after(48)));
-        assert!(!watchdog.is_due(2, after(49)), "stands still");
-        assert!(!watchdog.is_due(2, after(90)), "stands still");
-        assert!(watchdog.is_due(3, after(91)));
+        assert!(watchdog.is_due(&[1], after(0)));
+        assert!(!watchdog.is_due(&[2], after(9)), "fed a moment ago");
+        assert!(watchdog.is_due(&[2], after(10)));
+        assert!(watchdog.is_due(&[2], after(48)));
+        assert!(!watchdog.is_due(&[2], after(49)), "stands still");
+        assert!(!watchdog.is_due(&[2], after(90)), "stands still");
+        assert!(watchdog.is_due(&[3], after(91)));
+    }
+
+    #[test]
+    fn one_of_several_threads_that_stands_still_is_enough() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut watchdog = Watchdog::new(Duration::from_secs(40), start);
+        assert!(watchdog.is_due(&[1, 1], after(0)));
+        assert!(watchdog.is_due(&[2, 1], after(30)));
+        assert!(!watchdog.is_due(&[3, 1], after(41)));
+        assert!(watchdog.is_due(&[3, 2], after(42)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The one thread that owns the language model.
+//! A thread that answers, with a language model of its own or a place at one.
 //!
 //! Jobs come in over a channel of one, events go out over a bounded channel, so that a slow taker
 //! slows the thread and nothing grows. A panic while answering costs that question its answer and
@@ -80,7 +80,7 @@ pub enum Event {
     },
 }
 
-/// The handle of the thread.
+/// The handle of a thread.
 #[derive(Debug)]
 pub struct Worker {
     jobs: Option<SyncSender<Job>>,

@@ -8,12 +8,15 @@ use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::at_once::{AtOnce, Both};
 use super::figure::{Figure, ms};
 use super::models::folder;
 use crate::commands::Context;
 use crate::model::folder::Kind;
 use crate::model::measure::{self, Speed};
-use crate::model::{GenerateRequest, Generator as _, Message, Role, Runtime, TextGenerator};
+use crate::model::{
+    GenerateRequest, Generator as _, MOST_SLOTS, Message, Role, Runtime, TextGenerator, Together,
+};
 
 /// Tokens that are read once at once and once in small steps.
 const CUT: usize = 96;
@@ -60,6 +63,9 @@ pub struct Args {
     /// Tokens guessed a step at most [default: as the daemon does]
     #[arg(long, requires = "chats")]
     guesses: Option<usize>,
+    /// Also writes so many texts at once, beside one after another; with `--chats` answers so many chats
+    #[arg(long, value_name = "TEXTS", value_parser = clap::value_parser!(u8).range(1..=MOST_SLOTS as i64))]
+    at_once: Option<u8>,
 }
 
 /// Measures and prints; blocking, for some seconds.
@@ -71,14 +77,32 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let mut generator = TextGenerator::open(&runtime, &folder, config.model.context_tokens)?;
     let figures = args.decoding.figures(&mut generator)?;
     let difference = measure::cut_difference(&mut generator, CUT)?;
-    let answers = match &args.chats {
-        Some(path) => answers(&mut generator, args, read_chats(path)?)?,
+    let chats = match &args.chats {
+        Some(path) => requests(args, read_chats(path)?)?,
         None => Vec::new(),
     };
+    let at_once = match args.at_once {
+        Some(texts) => {
+            let context = config.model.context_tokens;
+            let mut together = Together::open(&runtime, &folder, context, usize::from(texts))?;
+            if let Some(guesses) = args.guesses {
+                together.set_guesses(guesses);
+            }
+            let sizes = args.decoding.sizes();
+            let mut both = Both {
+                generator: &mut generator,
+                together: &mut together,
+            };
+            Some(both.measure(sizes, &chats)?)
+        }
+        None => None,
+    };
+    let answers = answers(&mut generator, args, chats)?;
     if context.output.is_json() {
         let figures: Vec<_> = figures.iter().map(Figure::json).collect();
         let told = json!({"model": generator.name(), "threads": threads, "figures": figures,
-            "cut_difference": difference, "answers": answers});
+            "cut_difference": difference, "answers": answers,
+            "at_once": at_once.as_ref().map(AtOnce::json)});
         return Ok(context.output.json(&told)?);
     }
     context.output.line(&format!(
@@ -92,21 +116,28 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     context.output.line(&format!(
         "  {CUT} tokens in one step and in steps of 2 to 9: logits differ by {difference} at most"
     ))?;
-    for line in summary(&answers) {
+    let at_once = at_once.iter().flat_map(AtOnce::lines);
+    for line in at_once.chain(summary(&answers)) {
         context.output.line(&line)?;
     }
     Ok(())
 }
 
 impl Decoding {
+    /// Tokens of the prompt, tokens written after it, and how often.
+    fn sizes(&self) -> (usize, usize, usize) {
+        let usizes = [self.prompt, self.write, self.repeat].map(usize::from);
+        usizes.into()
+    }
+
     /// Reads and writes as often as was asked for, after once unmeasured.
     pub fn figures(&self, generator: &mut TextGenerator) -> anyhow::Result<Vec<Figure>> {
-        let (prompt, write) = (usize::from(self.prompt), usize::from(self.write));
+        let (prompt, write, repeat) = self.sizes();
         measure::speed(generator, prompt, 1, 1)?;
         let Speed {
             prompt: read,
             decode,
-        } = measure::speed(generator, prompt, write, usize::from(self.repeat))?;
+        } = measure::speed(generator, prompt, write, repeat)?;
         Ok(vec![
             Figure::new("read", prompt, "tokens", read),
             Figure::new("write", write, "tokens", decode),
@@ -175,19 +206,31 @@ struct Timing {
     rest_ms: f64,
 }
 
-fn answers(
-    generator: &mut TextGenerator,
-    args: &Args,
-    chats: Vec<Vec<Message>>,
-) -> anyhow::Result<Vec<Answer>> {
-    let mut answers = Vec::new();
-    for messages in chats.into_iter().skip(args.skip).take(args.count) {
-        let request = GenerateRequest {
+/// What is asked.
+fn requests(args: &Args, chats: Vec<Vec<Message>>) -> anyhow::Result<Vec<GenerateRequest>> {
+    let chats = chats.into_iter().skip(args.skip).take(args.count);
+    let requests: Vec<_> = chats
+        .map(|messages| GenerateRequest {
             messages,
             max_tokens: args.answer,
             adapter: None,
             decline: None,
-        };
+        })
+        .collect();
+    ensure!(
+        !requests.is_empty(),
+        "there is no such chat\nhint: --skip fewer"
+    );
+    Ok(requests)
+}
+
+fn answers(
+    generator: &mut TextGenerator,
+    args: &Args,
+    requests: Vec<GenerateRequest>,
+) -> anyhow::Result<Vec<Answer>> {
+    let mut answers = Vec::new();
+    for request in requests {
         let guessing = args.guesses.unwrap_or(TextGenerator::GUESSES);
         generator.set_guesses(guessing);
         let (warm, warmly) = timed(generator, &request)?;
@@ -211,10 +254,6 @@ fn answers(
             text: plainly.text,
         });
     }
-    ensure!(
-        !answers.is_empty(),
-        "there is no such chat\nhint: --skip fewer"
-    );
     Ok(answers)
 }
 

@@ -1,6 +1,7 @@
 //! `almanac bench`: times parts of the machine.
 
 mod adapter;
+mod at_once;
 mod extraction;
 mod figure;
 mod generate;

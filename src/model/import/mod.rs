@@ -14,6 +14,7 @@ mod gguf;
 mod llama;
 mod onnx;
 mod rope;
+mod several;
 mod template;
 mod vocabulary;
 mod weights;
@@ -27,6 +28,7 @@ use serde_json::Value;
 pub use bare::without_adapters;
 pub use llama::Precision;
 pub(super) use llama::quantise_rows;
+pub(super) use several::for_several;
 pub(super) use weights::transpose;
 
 use self::bert::BertShape;

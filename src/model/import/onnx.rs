@@ -318,7 +318,8 @@ impl<'w> GraphBuilder<'w> {
     }
 }
 
-fn value_info(name: &str, element: ElementType, shape: &[Dim<'_>]) -> ValueInfo {
+/// The declaration of an input or output.
+pub(super) fn value_info(name: &str, element: ElementType, shape: &[Dim<'_>]) -> ValueInfo {
     let dim = shape
         .iter()
         .map(|dim| match dim {
@@ -344,7 +345,7 @@ fn value_info(name: &str, element: ElementType, shape: &[Dim<'_>]) -> ValueInfo 
 }
 
 /// `AttributeProto.AttributeType`: FLOAT is 1, INT is 2, INTS is 7.
-fn attribute(attribute: &Attribute) -> AttributeProto {
+pub(super) fn attribute(attribute: &Attribute) -> AttributeProto {
     match attribute {
         Attribute::Int(name, value) => AttributeProto {
             name: (*name).to_owned(),

@@ -12,13 +12,12 @@ impl Desk {
         self.is_updating = is_updating;
     }
 
-    /// The edition `serial` gets the next questions, whose thread is told to begin now; the one that is
-    /// worked on stays with the old edition.
+    /// The edition `serial` gets the next questions, whose threads are told to begin now; those that are
+    /// worked on stay with the old edition.
     pub fn switch_to(&mut self, serial: u64, now: Instant) {
         let from = std::mem::replace(&mut self.terms.edition, serial);
-        let at_work = self.working.take();
-        self.leaving.extend(at_work);
-        let (last, is_at_work) = (self.last_outcome, at_work.is_some());
+        let (last, is_at_work) = (self.last_outcome, !self.working.is_empty());
+        self.leaving.append(&mut self.working);
         self.handover = Some(Handover::begin((from, serial), now, last, is_at_work));
     }
 
@@ -38,7 +37,7 @@ impl Desk {
             Some(place) => {
                 self.leaving.swap_remove(place);
             }
-            None => self.working = None,
+            None => self.working.retain(|at_work| *at_work != ticket),
         }
         place.is_some()
     }
@@ -46,7 +45,7 @@ impl Desk {
     pub(super) fn note_outcome(&mut self, is_old: bool, now: Instant) {
         self.last_outcome = Some(now);
         match &mut self.handover {
-            Some(handover) if is_old => handover.last(now),
+            Some(handover) if is_old => handover.last(now, !self.leaving.is_empty()),
             Some(handover) => self.is_handover_news |= handover.first(now),
             None => {}
         }

@@ -1,7 +1,7 @@
 //! The daemon's state: which questions are open, who is answered next, how the box is.
 //!
 //! Events go in (a question, the model's words, the time), and what follows from them goes out over
-//! bounded channels: jobs to the answering thread, messages to the post, replies to the socket,
+//! bounded channels: jobs to the answering threads, messages to the post, replies to the socket,
 //! errands that write the journal. Nothing here waits.
 
 mod editions;
@@ -47,6 +47,8 @@ pub struct Terms {
     pub bound: usize,
     /// Deadline of a question that names none.
     pub deadline: Duration,
+    /// Questions that are worked on at once.
+    pub at_once: usize,
 }
 
 /// An open question.
@@ -104,7 +106,7 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     queue: Queue<u64>,
     open: HashMap<u64, Open>,
-    working: Option<u64>,
+    working: Vec<u64>,
     /// Questions that editions are at which were switched from.
     leaving: Vec<u64>,
     is_updating: bool,
@@ -130,7 +132,7 @@ impl Desk {
             intake,
             clock,
             open: HashMap::new(),
-            working: None,
+            working: Vec::new(),
             leaving: Vec::new(),
             is_updating: false,
             handover: None,
@@ -282,19 +284,20 @@ impl Desk {
         Answer::without_text(ask.id.clone(), status, reason, name, edition)
     }
 
-    /// The next job for the answering thread, when it is free and something waits.
+    /// The next job for an answering thread, when one is free and something waits.
     pub fn next_job(
         &mut self,
         now: Instant,
         readings: impl Fn(&str) -> Vec<Reading>,
     ) -> Option<Job> {
-        if self.working.is_some() {
+        if self.working.len() >= self.terms.at_once {
             return None;
         }
         match &self.stage {
+            Stage::Starting(..) if !self.working.is_empty() => None,
             Stage::Starting(golden, _) => {
                 let job = golden::job(golden.first()?, GOLDEN, now);
-                self.working = Some(GOLDEN);
+                self.working.push(GOLDEN);
                 Some(job)
             }
             Stage::Stopping => None,
@@ -324,7 +327,7 @@ impl Desk {
                 self.open.remove(&ticket); // Nobody waits for it any more.
                 continue;
             }
-            self.working = Some(ticket);
+            self.working.push(ticket);
             let device = open.question.device.as_deref();
             return Some(Job {
                 ticket,
@@ -349,7 +352,7 @@ impl Desk {
     pub fn stop(&mut self) {
         self.stage = Stage::Stopping;
         self.open.retain(|ticket, open| {
-            Some(*ticket) == self.working
+            self.working.contains(ticket)
                 || self.leaving.contains(ticket)
                 || matches!(open.origin, Origin::Field { .. })
         });
@@ -358,7 +361,7 @@ impl Desk {
     /// Whether nothing is worked on and no errand runs.
     pub fn is_quiet(&mut self) -> bool {
         while self.errands.try_join_next().is_some() {}
-        self.working.is_none() && self.leaving.is_empty() && self.errands.is_empty()
+        self.working.is_empty() && self.leaving.is_empty() && self.errands.is_empty()
     }
 
     /// How the box is.
@@ -388,7 +391,7 @@ impl Desk {
     }
 
     fn waiting(&self) -> usize {
-        self.queue.len() + usize::from(self.working.is_some()) + self.leaving.len()
+        self.queue.len() + self.working.len() + self.leaving.len()
     }
 
     fn wait_s(&self) -> u64 {

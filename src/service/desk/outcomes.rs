@@ -1,4 +1,4 @@
-//! What the answering thread says, and how it reaches those who asked.
+//! What the answering threads say, and how it reaches those who asked.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::field::Publication;
 use crate::types::{Answer, Status};
 
 impl Desk {
-    /// Hears what the answering thread says.
+    /// Hears what an answering thread says.
     pub fn on_event(&mut self, event: Event, now: Instant) -> Turn {
         match event {
             Event::Made(Ok(())) => {
@@ -39,6 +39,7 @@ impl Desk {
                 outcome,
                 panic,
             } => {
+                let beside = (self.working.len() + self.leaving.len()).max(1);
                 let is_old = self.comes_back(ticket);
                 self.note_health(&outcome, panic);
                 if ticket == GOLDEN {
@@ -47,7 +48,9 @@ impl Desk {
                 self.note_outcome(is_old, now);
                 let total = Duration::from_millis(outcome.timing_ms.total);
                 let queued = Duration::from_millis(outcome.timing_ms.queue);
-                self.rhythm.note(total.saturating_sub(queued));
+                // Those that are worked on at once share the time.
+                let share = u32::try_from(beside).unwrap_or(u32::MAX);
+                self.rhythm.note(total.saturating_sub(queued) / share);
                 self.end(ticket, *outcome, now);
             }
         }

@@ -49,6 +49,7 @@ fn desk(folder: &Path, golden: Vec<Golden>) -> Box1 {
         edition: 3,
         bound: 2,
         deadline: MINUTE,
+        at_once: 1,
     };
     Box1 {
         desk: Desk::new(terms, intake, clock.clone(), golden),
@@ -306,4 +307,47 @@ async fn a_box_whose_edition_is_changed_says_that_it_is_updating_and_answers() {
     assert!(this.desk.next_job(now, |_| Vec::new()).is_some());
     this.desk.set_updating(false);
     assert_eq!(this.desk.status().state, BoxState::Ready);
+}
+
+#[tokio::test]
+async fn so_many_questions_are_worked_on_as_the_terms_say_and_each_stays_with_its_edition() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    this.desk.terms.at_once = 2;
+    let now = Instant::now();
+    let (replies, mut last) = mpsc::channel(8);
+    let job = |this: &mut Box1| this.desk.next_job(now, |_| Vec::new());
+    for _ in 0..2 {
+        this.desk.take_local(ask("How deep?"), replies.clone(), now);
+    }
+    let old = [job(&mut this).expect("one"), job(&mut this).expect("two")];
+    for _ in 0..2 {
+        this.desk.take_local(ask("How deep?"), replies.clone(), now);
+    }
+    assert!(job(&mut this).is_none(), "two are worked on");
+    assert_eq!(this.desk.status().queue, 4);
+    this.desk
+        .on_event(done(old[1].ticket, answered()), Instant::now());
+    let third = job(&mut this).expect("one is free");
+    this.desk.switch_to(4, now);
+    let new = job(&mut this).expect("the new edition has two threads");
+    assert!(job(&mut this).is_none(), "nobody waits");
+    this.desk.on_event(Event::Made(Ok(())), now);
+    for (ticket, at) in [(old[0].ticket, 1), (third.ticket, 3), (new.ticket, 7)] {
+        let at = now + at * MINUTE;
+        this.desk.on_event(done(ticket, answered()), at);
+    }
+    for edition in [3, 3, 3, 4] {
+        let Some(Reply::Result(answer)) = last.recv().await else {
+            panic!("expected a result");
+        };
+        assert_eq!(answer["edition"], edition, "{answer}");
+    }
+    let report = this.desk.handover().expect("news");
+    assert_eq!(
+        report.between_ms,
+        Some(240_000.0),
+        "after the last of the old"
+    );
+    assert!(this.desk.is_quiet());
 }

@@ -11,10 +11,10 @@ use super::{Daemon, machine};
 use crate::config::Config;
 use crate::control::{EditionOp, Fault, FaultCode, Reply};
 use crate::edition::{Phase, Record, Told};
+use crate::service::crew::Crew;
 use crate::service::error::ServiceError;
 use crate::service::fetching::Fetcher;
 use crate::service::update::{self, News, Order, Relief, handover};
-use crate::service::worker::Worker;
 use crate::types::EditionState;
 
 /// Least time between two published figures of a fetch.
@@ -101,13 +101,14 @@ impl Daemon {
         });
     }
 
-    /// From here on the edition of `relief` gets the questions; the old one finishes what it is at.
+    /// From here on the edition of `relief` gets the questions; the old one finishes those that it is at.
     fn switch_to(&mut self, relief: Relief, taken: &SyncSender<()>) -> Result<(), ServiceError> {
         let now = Instant::now();
         let rooms = Arc::clone(&relief.rooms);
-        let worker = Worker::start(relief.into_make(), self.said_by_workers.clone());
-        let worker = worker.map_err(machine("start the answering thread"))?;
-        let mut old = std::mem::replace(&mut self.worker, worker);
+        let makes = relief.into_makes(self.fetches_as.0.model.at_once);
+        let crew = Crew::start(makes, &self.said_by_workers);
+        let crew = crew.map_err(machine("start the answering threads"))?;
+        let mut old = std::mem::replace(&mut self.crew, crew);
         old.retire();
         self.retired.push(old);
         let from = std::mem::replace(&mut self.serial, rooms.serial());
@@ -123,7 +124,7 @@ impl Daemon {
     /// Lets go of editions that are done with their last question, and notes how the switch went.
     pub(super) fn after_switch(&mut self) {
         self.retired.retain_mut(|old| {
-            let is_done = old.is_dead();
+            let is_done = old.is_gone();
             if is_done {
                 old.join(Duration::ZERO);
             }

@@ -50,9 +50,9 @@ impl Handover {
         is_news
     }
 
-    /// The old edition gave its last outcome.
-    pub fn last(&mut self, now: Instant) {
-        self.is_old_at_work = false;
+    /// The old edition gave an outcome, the last one unless `is_old_at_work` still.
+    pub fn last(&mut self, now: Instant, is_old_at_work: bool) {
+        self.is_old_at_work = is_old_at_work;
         self.last = Some(now);
     }
 
@@ -114,7 +114,8 @@ mod tests {
         let mut this = Handover::begin((11, 12), after(start, 100), Some(start), true);
         assert!(this.open(after(start, 103)));
         assert!(!this.open(after(start, 900)));
-        this.last(after(start, 400));
+        this.last(after(start, 300), true);
+        this.last(after(start, 400), false);
         assert_eq!(this.report().between_ms, None);
         assert!(this.first(after(start, 650)));
         assert!(!this.first(after(start, 950)));
@@ -131,7 +132,7 @@ mod tests {
         this.open(start);
         this.first(after(start, 50));
         assert_eq!(this.report().between_ms, Some(0.0));
-        this.last(after(start, 80));
+        this.last(after(start, 80), false);
         assert_eq!(this.report().between_ms, Some(0.0));
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
+use super::super::crew;
 use super::super::error::ServiceError;
 use super::super::golden;
 use super::super::rooms::Rooms;
@@ -26,14 +27,20 @@ impl Relief {
         self.rooms.serial()
     }
 
-    /// For the answering thread: first what is loaded already, later (after a panic) the edition loaded anew.
-    pub fn into_make(self) -> Make {
+    /// For `threads` answering threads. The first begins with what is loaded already; later (after a panic) it loads the
+    /// edition anew.
+    pub fn into_makes(self, threads: usize) -> Vec<Make> {
         let Relief { rooms, answering } = self;
         let mut ready = Some(answering);
-        Box::new(move || match ready.take() {
-            Some(answering) => Ok(answering),
-            None => rooms.answering(),
-        })
+        let mut makes = crew::makes(&rooms, threads.saturating_sub(1));
+        makes.insert(
+            0,
+            Box::new(move || match ready.take() {
+                Some(answering) => Ok(answering),
+                None => rooms.answering(),
+            }),
+        );
+        makes
     }
 }
 
