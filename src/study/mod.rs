@@ -49,7 +49,7 @@ pub use judge::{
     Correctness, Guideline, JudgeError, JudgeLine, JudgeResults, JudgedArm, Judgement, Judging,
     Keep, REPEATS, judge,
 };
-pub use lessons::{ChatLine, Lesson, Teacher};
+pub use lessons::{ChatLine, Lesson, Teacher, Withheld};
 pub use measures::{MEASURES, Measure, Unit, Way, measure};
 pub use meters::{EnergyMark, MeterPaths, Meters};
 pub use overlap::declines;
