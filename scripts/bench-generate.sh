@@ -10,17 +10,9 @@ steps=5
 cd "$root"
 state=$target/study
 work=$target/bench-generate
-almanac() {
-    "$target/release/almanac" --state "$state" "$@"
-}
 command -v npm >/dev/null || die "node is not here" "apt-get install nodejs npm"
 
-step "Building"
-cargo build --release --bin almanac
-
-step "Runtime and models"
-renew_library "$state"
-import_models "$state"
+program_and_models
 
 step "Chats over the sample farm's passages"
 mkdir -p "$work"

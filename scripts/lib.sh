@@ -54,6 +54,21 @@ import_models() {
     "$target/release/almanac" --state "$1" models --cache "$cache" import
 }
 
+# The program of this tree on the script's own state folder, $state.
+almanac() {
+    "$target/release/almanac" --state "${state:?}" "$@"
+}
+
+# Two steps: that program, and in $state what it runs.
+program_and_models() {
+    step "Building"
+    cargo build --release --bin almanac
+
+    step "Runtime and models"
+    renew_library "${state:?}"
+    import_models "${state:?}"
+}
+
 # A Python of its own with what training needs; $venv is its folder.
 training_packages() {
     venv=$target/train/venv

@@ -8,16 +8,8 @@ steps=5
 . "$(dirname -- "$0")/lib.sh"
 cd "$root"
 state=$target/study
-almanac() {
-    "$target/release/almanac" --state "$state" "$@"
-}
 
-step "Building"
-cargo build --release --bin almanac
-
-step "Runtime and models"
-renew_library "$state"
-import_models "$state"
+program_and_models
 adapter=${ALMANAC_STUDY_ADAPTER:-$root/models/farm-adapter}
 if [ -f "$adapter/adapter_config.json" ]; then
     almanac models import-adapter "$adapter" --name farm

@@ -10,16 +10,8 @@ cd "$root"
 [ -f "$DATA/queries.jsonl" ] || die "$DATA has no queries.jsonl" "It must be a BEIR folder: corpus.jsonl, queries.jsonl, qrels/."
 state=$target/train-spans
 base=$cache/models/smollm2-135m-instruct/model.gguf
-almanac() {
-    "$target/release/almanac" --state "$state" "$@"
-}
 
-step "Building"
-cargo build --release --bin almanac
-
-step "Runtime and models"
-renew_library "$state"
-import_models "$state"
+program_and_models
 
 step "Passages"
 almanac ingest --sync "$DATA/corpus.jsonl"

@@ -9,16 +9,8 @@ steps=6
 cd "$root"
 state=$target/train
 out=${OUT:-$root/models/farm-adapter}
-almanac() {
-    "$target/release/almanac" --state "$state" "$@"
-}
 
-step "Building"
-cargo build --release --bin almanac
-
-step "Runtime and models"
-renew_library "$state"
-import_models "$state"
+program_and_models
 
 step "The sample farm's documents"
 almanac ingest --sync examples/farm/documents
