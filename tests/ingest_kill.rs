@@ -114,7 +114,8 @@ fn an_ingest_killed_at_any_moment_loses_nothing_and_a_rerun_finishes() {
         "{}",
         String::from_utf8_lossy(&whole.stderr)
     );
-    let takes = begun.elapsed();
+    // The first one is the longest: what is replaced later finds models and words in the page cache.
+    let mut takes = begun.elapsed();
     let reference = listed(&almanac);
     assert_eq!(reference.len(), DOCUMENTS);
 
@@ -127,8 +128,11 @@ fn an_ingest_killed_at_any_moment_loses_nothing_and_a_rerun_finishes() {
         dice ^= dice >> 7;
         dice ^= dice << 17;
         let share = u32::try_from(dice % 1_000).expect("below 1000");
-        std::thread::sleep(Duration::from_millis(1) + takes * share / 1_400);
-        interrupted += usize::from(ingest.try_wait().expect("known").is_none());
+        std::thread::sleep(Duration::from_millis(1) + takes * share / 1_000);
+        match ingest.try_wait().expect("known") {
+            None => interrupted += 1,
+            Some(_) => takes = takes * share / 1_000,
+        }
         ingest.kill().expect("killable");
         ingest.wait().expect("an end");
 
@@ -142,7 +146,9 @@ fn an_ingest_killed_at_any_moment_loses_nothing_and_a_rerun_finishes() {
         let new = found.values().filter(|(edition, _)| *edition == round);
         let (new, told) = (new.count(), told(&progress));
         assert!(new >= told, "round {round}: {told} told, {new} there");
-        eprintln!("killed at {share} of 1,400 parts: {new} of {DOCUMENTS} replaced, {told} told");
+        eprintln!(
+            "killed at {share} of 1,000 parts of {takes:.1?}: {new} of {DOCUMENTS} replaced, {told} told"
+        );
     }
     assert!(
         interrupted > 0,

@@ -96,8 +96,8 @@ pub(super) fn is_heading(
     let larger = line.size > 1.07 * usual.size;
     let numbered = depth(&text).is_some();
     let face = line.share(|word| word.style.face != usual.face) > 0.9;
-    let starts = first
-        .starts_with(|ch: char| ch.is_uppercase() || ch.is_ascii_digit() || ch == '(' || ch == '“');
+    let starts = first.contains(char::is_uppercase)
+        || first.starts_with(|ch: char| ch.is_ascii_digit() || ch == '(' || ch == '“');
     let ends_sentence = text.ends_with('.') && words > 4 && !numbered;
     let strong = larger || look.bold && line.share(|word| usual.is_bold(word)) > 0.9;
     if line.size < 0.93 * usual.size && !(strong && heads_prose(lines, at, usual)) {
@@ -175,11 +175,15 @@ fn runs_on(line: &Line, next: &Line) -> bool {
         && !is_deliberate_break(line, next)
 }
 
+/// Whether `text` begins in the midst of a sentence; "pH" and "mRNA" may begin one.
+fn goes_on(text: &str) -> bool {
+    let first = text.split(' ').next().unwrap_or_default();
+    text.starts_with(char::is_lowercase) && !first.contains(char::is_uppercase)
+}
+
 /// Whether a sentence begun in another typeface goes on in the next line.
 fn is_split_sentence(line: &Line, next: &Line) -> bool {
-    !is_deliberate_break(line, next)
-        && next.text().starts_with(char::is_lowercase)
-        && main_face(line) != main_face(next)
+    !is_deliberate_break(line, next) && goes_on(&next.text()) && main_face(line) != main_face(next)
 }
 
 /// Whether prose follows in the same column.
@@ -229,7 +233,7 @@ fn is_sentences(lines: &[Line], at: usize, usual: &Usual) -> bool {
         .map(Line::text)
         .collect();
     let words: usize = texts.iter().map(|text| text.split(' ').count()).sum();
-    let starts_low = at > 0 && lines[at].text().starts_with(char::is_lowercase);
+    let starts_low = at > 0 && goes_on(&lines[at].text());
     texts.last().is_some_and(|last| last.ends_with('.')) && (words > 15 || starts_low)
 }
 
