@@ -308,18 +308,29 @@ async fn every_question_asked_while_an_adapter_only_edition_comes_in_is_answered
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_edition_is_given_up_beside_the_old_one_which_answers_on() {
     let farm = Farm::start();
+    farm.operator.shipped_adapter("tuned/farm");
+    let tuned = farm.operator.edition(
+        2,
+        &format!(
+            "base = \"out/editions/1\"\nadapters = [\"tuned/farm.safetensors\"]\n\
+             [[golden]]\nquestion = \"{QUESTION}\"\nplace = {{ country = \"US\", region = \"Iowa\" }}\n\
+             facts = [\"2 inches\"]\ndrafted = true\n"
+        ),
+    );
+    let installed = farm.customer.command(&["edition", "install", &tuned]);
+    assert!(installed.status.success(), "{}", said(&installed));
     let (mut asker, mut watcher) = (farm.asker().await, farm.watcher().await);
     // A valid signature over an adapter that makes noise of every draft. The golden questions are those that
-    // edition 1 passed.
+    // edition 2 passed.
     farm.operator.adapter("noise/farm", 1.0);
     let bad = farm.operator.edition(
-        2,
-        "base = \"out/editions/1\"\nadapters = [\"noise/farm.safetensors\"]\n",
+        3,
+        "base = \"out/editions/2\"\nadapters = [\"noise/farm.safetensors\"]\n",
     );
     let pace = asker.pace().await * 2;
     let given_up = ask_over(&farm, &mut asker, &bad, (pace, 1, 1)).await;
     assert_eq!(given_up.status.code(), Some(1), "{}", said(&given_up));
-    let ended = states(&mut watcher, 2).await;
+    let ended = states(&mut watcher, 3).await;
     assert_eq!(names(&ended).last(), Some(&"rejected"));
     let reason = ended.last().expect("an end")["reason"].to_string();
     let wrong = "the model's own words are wanted";
@@ -327,16 +338,16 @@ async fn a_bad_edition_is_given_up_beside_the_old_one_which_answers_on() {
     asker.ask().await;
     asker.finish().await;
     asker.assert_one_outcome_each();
-    assert!(asker.editions().iter().all(|edition| *edition == 1));
-    assert_eq!(farm.status()["serial"], 1);
+    assert!(asker.editions().iter().all(|edition| *edition == 2));
+    assert_eq!(farm.status()["serial"], 2);
     // Not accepted: nothing changed. Accepted afterwards: a right one.
     let again = farm.customer.command(&["edition", "install", &bad]);
     assert_eq!(again.status.code(), Some(1), "{}", said(&again));
-    let right = farm.adapter_only(3, 0.001);
+    let right = farm.adapter_only(4, 0.001);
     let installed = farm.customer.command(&["edition", "install", &right]);
     assert!(installed.status.success(), "{}", said(&installed));
     let answer = &farm.customer.json(&["ask", QUESTION])[0];
-    assert_eq!(answer["edition"], 3, "{answer}");
+    assert_eq!(answer["edition"], 4, "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,8 +19,6 @@ pub const GOLDEN: &str = r#"
 question = "How deep should I sow maize seed?"
 place = { country = "US", region = "Iowa" }
 document = "us-iowa/maize-planting.md"
-facts = ["2 inches"]
-drafted = true
 [[golden]]
 question = "How far apart do I plant Barcelona hazelnuts?"
 refuse = true
@@ -120,6 +118,15 @@ impl Operator {
         let out = self.path(&format!("{name}.safetensors"));
         std::fs::create_dir_all(out.parent().expect("in a folder")).expect("writable");
         import_adapter(peft.path(), base, &out).expect("converts");
+    }
+
+    /// Writes `name.safetensors`, the adapter that the repository ships.
+    pub fn shipped_adapter(&self, name: &str) {
+        let peft = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/farm-adapter");
+        let out = self.path(&format!("{name}.safetensors"));
+        std::fs::create_dir_all(out.parent().expect("in a folder")).expect("writable");
+        import_adapter(&peft, &models::folder().join("models").join(DECODER), &out)
+            .expect("converts");
     }
 
     /// A box that trusts this operator and has a document of its own.
