@@ -2,18 +2,8 @@
 
 use super::passages::{PassageQuery, Passages};
 use super::quote::{self, Asked, candidates};
-use super::testing::Shelf;
-use crate::types::{Place, Reading, ReadingValue};
-
-fn reading(name: &str, value: f64, unit: &str) -> Reading {
-    Reading {
-        device: String::new(),
-        name: name.into(),
-        value: ReadingValue::Number(value),
-        unit: (!unit.is_empty()).then(|| unit.to_owned()),
-        at: 0,
-    }
-}
+use super::testing::{Shelf, reading};
+use crate::types::{Place, Reading};
 
 /// What `question` with `reading` is told from one passage.
 fn told(heading: &str, passage: &str, question: &str, reading: Reading) -> Option<String> {

@@ -6,7 +6,18 @@ use std::time::Duration;
 use super::{AnswerError, Fallback, Hit, Hits, Passage, PassageQuery, Passages, words};
 use crate::library;
 use crate::model::{Decline, Finish, GenerateRequest, Generated, Generator, Message, ModelError};
-use crate::types::Place;
+use crate::types::{Place, Reading, ReadingValue};
+
+/// A reading as it comes with a question; without a unit where that is empty.
+pub(crate) fn reading(name: &str, value: f64, unit: &str) -> Reading {
+    Reading {
+        device: String::new(),
+        name: name.into(),
+        value: ReadingValue::Number(value),
+        unit: (!unit.is_empty()).then(|| unit.to_owned()),
+        at: 0,
+    }
+}
 
 /// Says what it was told to, a few characters a token, or declines with a probability of 0.9; a token of a prompt is a word.
 pub(crate) struct Scripted {

@@ -1,16 +1,7 @@
 //! Readings beside limits.
 
+use super::super::testing::reading;
 use super::*;
-
-fn reading(name: &str, value: f64, unit: &str) -> Reading {
-    Reading {
-        device: String::new(),
-        name: name.into(),
-        value: ReadingValue::Number(value),
-        unit: (!unit.is_empty()).then(|| unit.to_owned()),
-        at: 0,
-    }
-}
 
 /// By `weight` alone.
 fn by<'a>(weight: &'a dyn Fn(usize, &Reading) -> Option<f32>) -> Choice<'a> {

@@ -115,18 +115,20 @@ impl Operator {
     pub fn adapter_on(&self, base: &Path, name: &str, height: f32) {
         let peft = tempfile::tempdir().expect("a temporary folder");
         write_peft(peft.path(), height);
+        self.import(peft.path(), base, name);
+    }
+
+    /// Imports the folder `peft`, made for the language model in the folder `base`, as `name.safetensors`.
+    fn import(&self, peft: &Path, base: &Path, name: &str) {
         let out = self.path(&format!("{name}.safetensors"));
         std::fs::create_dir_all(out.parent().expect("in a folder")).expect("writable");
-        import_adapter(peft.path(), base, &out).expect("converts");
+        import_adapter(peft, base, &out).expect("converts");
     }
 
     /// Writes `name.safetensors`, the adapter that the repository ships.
     pub fn shipped_adapter(&self, name: &str) {
         let peft = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/farm-adapter");
-        let out = self.path(&format!("{name}.safetensors"));
-        std::fs::create_dir_all(out.parent().expect("in a folder")).expect("writable");
-        import_adapter(&peft, &models::folder().join("models").join(DECODER), &out)
-            .expect("converts");
+        self.import(&peft, &models::folder().join("models").join(DECODER), name);
     }
 
     /// A box that trusts this operator and has a document of its own.
