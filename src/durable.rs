@@ -10,6 +10,7 @@ mod tree;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use tree::{is_locked, open_tree};
 
@@ -289,8 +290,15 @@ pub fn is_litter(name: &str) -> bool {
     name.starts_with(TEMPORARY) || name.ends_with(".new-link")
 }
 
-/// Locks `path` against every other process, making the file when missing; `None` when another has it.
-/// The lock goes with the file that is returned, also when the process is killed.
+/// How long a held lock is waited for: half a second in all.
+const LOCK_TRIES: usize = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Locks `path` against every other process, making the file when missing; `None` when another has it and keeps it
+/// for half a second. The lock goes with the file that is returned, also when the process is killed.
+///
+/// The wait is for a lock that was let go: a process that another thread is starting meanwhile holds a copy of it
+/// until it runs its own program.
 ///
 /// # Errors
 /// The path with what the system said.
@@ -300,11 +308,14 @@ pub fn try_lock(path: &Path) -> Result<Option<File>, FileError> {
         .create(true)
         .open(path)
         .map_err(FileError::at("open", path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(FileError::at("lock", path)(error)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(fs::TryLockError::Error(error)) => return Err(FileError::at("lock", path)(error)),
+        }
     }
+    Ok(None)
 }
 
 /// Before every step that changes the disk; a test may let it fail here and from here on.
@@ -380,8 +391,13 @@ mod tests {
         let path = folder.path().join("lock");
         let first = try_lock(&path).expect("lockable").expect("free");
         assert!(try_lock(&path).expect("lockable").is_none());
-        drop(first);
-        assert!(try_lock(&path).expect("lockable").is_some());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(2 * LOCK_PAUSE);
+                drop(first);
+            });
+            assert!(try_lock(&path).expect("lockable").is_some());
+        });
     }
 
     #[test]

@@ -1,11 +1,8 @@
 //! The one way a sled database is opened: no timed flusher, and with patience for its lock.
 
 use std::path::Path;
-use std::time::Duration;
 
-/// How long a held lock is waited for: half a second in all.
-const LOCK_TRIES: usize = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+use super::{LOCK_PAUSE, LOCK_TRIES};
 
 /// Opens the database in the folder `path`, which it creates; blocking.
 ///

@@ -210,6 +210,18 @@ fn no_manipulated_manifest_is_accepted() {
             "no golden question",
         ),
         (
+            "golden question to be refused in the model's words",
+            change(&|m| {
+                m.golden.push(Golden {
+                    question: "How deep?".into(),
+                    refuse: true,
+                    drafted: true,
+                    ..Golden::default()
+                });
+            }),
+            "is to be refused and answered",
+        ),
+        (
             "no language model",
             change(&|m| m.files.retain(|f| f.role != Role::Decoder)),
             "no language model",
