@@ -3,6 +3,7 @@
 //! Its disk forgets, by chance, what was not flushed (`tests/power/disk.py`), and with it goes the page cache, which a
 //! killed process leaves alone. Each start of the machine looks at what the cut before it left.
 
+use std::cmp::Ordering;
 use std::process::Child;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -151,10 +152,38 @@ fn run(command: &mut Command) {
 /// How a time of being switched on ended.
 enum End {
     Cut,
-    /// All deeds were done before the cut, in this time.
-    Done(Duration),
+    /// All deeds were done before the cut.
+    Done(Pace),
     /// The box is not as it should be: why.
     Damaged(String),
+}
+
+/// What it told in how long.
+struct Pace {
+    lines: usize,
+    time: Duration,
+}
+
+/// When the power goes: so long after so many lines that it told. Lines, for a busy machine takes longer for each.
+struct Cut {
+    lines: usize,
+    then: Duration,
+}
+
+impl Cut {
+    const NEVER: Cut = Cut {
+        lines: usize::MAX,
+        then: Duration::ZERO,
+    };
+
+    /// In the first half of what takes `whole` where nothing cuts it.
+    fn within(whole: &Pace, dice: &mut Dice) -> Cut {
+        let gap = whole.time.as_millis() as usize / whole.lines.max(1);
+        Cut {
+            lines: dice.below(whole.lines / 2 + 1),
+            then: Duration::from_millis(dice.below(gap + 1) as u64),
+        }
+    }
 }
 
 /// The machine, switched on.
@@ -205,10 +234,11 @@ impl On {
         On { machine, lines }
     }
 
-    /// Lets it work for `time` and cuts its power; `told` follows what it tells.
-    fn work(mut self, time: Duration, told: &mut Option<Progress>, seen: &mut Seen) -> End {
+    /// Lets it work until `cut`; `told` follows what it tells.
+    fn work(mut self, cut: &Cut, told: &mut Option<Progress>, seen: &mut Seen) -> End {
         let mut begun = Instant::now();
         let mut deadline = begun + LONGEST;
+        let mut lines = 0;
         let mut console = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -227,13 +257,20 @@ impl On {
                 *told = Some(now);
             } else if line == "WORKING" {
                 begun = Instant::now();
-                deadline = begun + time;
             } else if line == "DONE" {
                 let _ = self.machine.wait();
-                return End::Done(begun.elapsed());
-            }
-            if let Some(now) = line.strip_prefix("TOLD ").map(progress) {
+                let time = begun.elapsed();
+                return End::Done(Pace { lines, time });
+            } else if let Some(now) = line.strip_prefix("TOLD ").map(progress) {
                 *told = Some(now);
+                lines += 1;
+            }
+            if line == "WORKING" || line.starts_with("TOLD ") {
+                deadline = match lines.cmp(&cut.lines) {
+                    Ordering::Less => Instant::now() + LONGEST,
+                    Ordering::Equal => Instant::now() + cut.then,
+                    Ordering::Greater => deadline,
+                };
             }
             console.push(line);
         }
@@ -278,11 +315,10 @@ fn cut(cuts: usize, preload: &str) -> Sum {
     let farm = farm();
     let mut dice = Dice::new();
     let mut sum = Sum::default();
-    // How long it takes where nothing cuts it.
-    let longest = {
+    let whole = {
         let disk = Disk::new(&farm, 0);
-        match On::switched(&disk, "").work(LONGEST, &mut None, &mut Seen::new()) {
-            End::Done(time) => time,
+        match On::switched(&disk, "").work(&Cut::NEVER, &mut None, &mut Seen::new()) {
+            End::Done(pace) => pace,
             End::Cut => panic!("it does not come to its end"),
             End::Damaged(why) => panic!("it does not work without a cut: {why}"),
         }
@@ -292,8 +328,8 @@ fn cut(cuts: usize, preload: &str) -> Sum {
         let mut told = None;
         sum.boxes += 1;
         loop {
-            let time = Duration::from_millis(dice.below(longest.as_millis() as usize / 2) as u64);
-            match On::switched(&disk, preload).work(time, &mut told, &mut sum.seen) {
+            let cut = Cut::within(&whole, &mut dice);
+            match On::switched(&disk, preload).work(&cut, &mut told, &mut sum.seen) {
                 End::Cut => sum.cuts += 1,
                 End::Done(_) => {
                     sum.done += 1;
