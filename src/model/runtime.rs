@@ -67,9 +67,12 @@ impl Runtime {
     /// # Errors
     /// The runtime does not take the graph.
     pub fn open(&self, path: &Path) -> Result<Session, ModelError> {
-        self.builder()
+        let opened = self
+            .builder()
             .and_then(|mut builder| builder.commit_from_file(path))
-            .map_err(refused(path))
+            .map_err(refused(path));
+        give_back_freed();
+        opened
     }
 
     /// Opens `graph`, whose weights lie in `folder` and are mapped. Blocking.
@@ -81,10 +84,13 @@ impl Runtime {
         let Some(path) = folder.to_str() else {
             return Err(ModelError::file(folder, "the path is no UTF-8"));
         };
-        self.builder()
+        let opened = self
+            .builder()
             .and_then(|builder| Ok(builder.with_config_entry(name, path)?))
             .and_then(|mut builder| builder.commit_from_memory(graph))
-            .map_err(refused(folder))
+            .map_err(refused(folder));
+        give_back_freed();
+        opened
     }
 
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
@@ -101,6 +107,19 @@ impl Runtime {
             .with_precise_qmm()?
             .with_intra_op_spinning(false)?
             .with_optimization_level(GraphOptimizationLevel::All)?)
+    }
+}
+
+/// Gives the system back what opening a graph took and freed.
+///
+/// Weights are packed anew one by one, and the blocks that this takes on its way grow glibc's bound above which a freed
+/// block goes back at once: 80 of 270 MiB of a decoder of 135 million parameters stayed resident for nothing.
+fn give_back_freed() {
+    #[cfg(target_env = "gnu")]
+    #[allow(unsafe_code)]
+    // SAFETY: it takes no pointer, locks what it looks at, and touches only pages that nobody has allocated.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

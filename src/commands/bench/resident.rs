@@ -29,6 +29,9 @@ use crate::types::Digest;
 const PER_DOCUMENT: usize = 50;
 const SENTENCES: usize = 7;
 
+/// Documents that are taken in before their passages are counted.
+const AT_ONCE: usize = 4;
+
 /// Tokens that are written after the prompt; both fill the context.
 const WRITTEN: usize = 32;
 
@@ -167,14 +170,13 @@ fn build(config: &Config, args: &Args, folder: &Path) -> anyhow::Result<usize> {
         args.documents.display()
     );
     let mut random = Random::new(SEED);
-    let (mut made, mut passages) = (Vec::new(), 0);
+    let (mut made, mut passages) = (0, 0);
     while passages < args.passages {
-        let document = document(&texts, &mut random, made.len())?;
-        passages += library.cut_passages(&document).len();
-        made.push(document);
+        let group = (made..made + AT_ONCE).map(|number| document(&texts, &mut random, number));
+        passages += library.ingest_all(&group.collect::<anyhow::Result<Vec<_>>>()?)?;
+        made += AT_ONCE;
     }
-    library.ingest_all(&made)?;
-    Ok(library.stats().passages)
+    Ok(passages)
 }
 
 fn document(texts: &[String], random: &mut Random, number: usize) -> anyhow::Result<Document> {
