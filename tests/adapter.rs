@@ -6,15 +6,15 @@ mod imported;
 #[path = "support/models.rs"]
 mod models;
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-use almanac::model::import::{Precision, adapter::import_adapter, without_adapters};
+use almanac::model::import::{Precision, adapter::import_adapter};
 use almanac::model::measure::{arbitrary, choice};
 use almanac::model::{
-    GenerateRequest, Generator as _, Logits, Message, Role, Runtime, TextGenerator,
+    GenerateRequest, Generator as _, Logits, Message, Purpose, Role, Runtime, TextGenerator,
+    Weights,
 };
 use imported::decoder;
 use serde::Deserialize;
@@ -80,13 +80,19 @@ fn runtime() -> Runtime {
     Runtime::load(&models::folder().join("runtime/libonnxruntime.so"), 2).expect("ONNX Runtime")
 }
 
+/// The shipped adapter for the decoder `base`, as a file in `folder`.
+fn imported(base: &Path, folder: &Path) -> PathBuf {
+    let file = folder.join("farm.safetensors");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/farm-adapter");
+    import_adapter(&shipped, base, &file).expect("converts");
+    file
+}
+
 /// The decoder with the shipped adapter, and its name.
 fn adapted(precision: Precision) -> (TextGenerator, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("farm.safetensors");
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/farm-adapter");
     let base = decoder(precision);
-    import_adapter(&shipped, &base, &file).expect("converts");
+    let file = imported(&base, folder.path());
     let mut generator = TextGenerator::open(&runtime(), &base, 1024).expect("opens");
     let name = generator.load_adapter(&file).expect("loads");
     (generator, name)
@@ -177,20 +183,33 @@ fn in_8_bits_the_shipped_adapter_mostly_begins_as_peft_does() {
     assert!(3 * begun >= 2 * all, "{begun} of {all} begin as PEFT's");
 }
 
+fn opened(weights: &Weights, folder: &Path, adapters: bool) -> TextGenerator {
+    let context = 256;
+    let purpose = Purpose { context, adapters };
+    TextGenerator::open_beside(weights, &runtime(), folder, purpose).expect("opens")
+}
+
+#[test]
+fn weights_opened_without_adapters_are_opened_anew_for_one() {
+    let _alone = alone();
+    let folder = decoder(Precision::Int8);
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let file = imported(&folder, work.path());
+    let mut bare = opened(&Weights::default(), &folder, false);
+    let refused = bare.load_adapter(&file).expect_err("no inputs for it");
+    assert!(refused.to_string().contains("no input"), "{refused}");
+    let mut whole = opened(&bare.weights(), &folder, true);
+    whole.load_adapter(&file).expect("fits");
+}
+
 #[test]
 fn without_an_adapter_the_logits_are_those_of_a_graph_without_inputs_for_one() {
     let _alone = alone();
     for precision in [Precision::Int8, Precision::F32] {
         let folder = decoder(precision);
-        // Beside the models, whose files are linked.
-        let work = tempfile::tempdir_in(models::folder()).expect("a temporary folder");
-        let bare = without_adapters(&folder, work.path()).expect("writes");
-        bare.verify(work.path()).expect("sealed");
-        let size = |path: &Path| fs::metadata(path.join("model.onnx")).expect("there").len();
-        assert!(size(work.path()) < size(&folder));
         let tokens = arbitrary(120);
-        let mut all = [folder.as_path(), work.path()].map(|folder| {
-            let mut generator = TextGenerator::open(&runtime(), folder, 256).expect("opens");
+        let mut all = [true, false].map(|adapters| {
+            let mut generator = opened(&Weights::default(), &folder, adapters);
             generator.logits(&tokens, Logits::All, None).expect("runs")
         });
         let [whole, bare] = &mut all;

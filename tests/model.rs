@@ -16,7 +16,7 @@ use almanac::model::folder::Manifest;
 use almanac::model::import::{Precision, adapter::import_adapter, import_embedder};
 use almanac::model::{
     Decline, Embedder as _, Finish, GenerateRequest, Generated, Generator as _, Logits, Message,
-    ModelError, Role, Runtime, SentenceEmbedder, TextGenerator,
+    ModelError, Purpose, Role, Runtime, SentenceEmbedder, TextGenerator, Weights,
 };
 use imported::{DECODER, decoder};
 use safetensors::SafeTensors;
@@ -367,8 +367,14 @@ fn two_generators_on_the_same_weights_do_not_disturb_each_other() {
     let _alone = alone();
     let mut first = open(Precision::Int8);
     let folder = decoder(Precision::Int8);
-    let beside = || TextGenerator::open_beside(&first.weights(), &runtime(), &folder, CONTEXT);
-    let mut second = beside().expect("opens");
+    let beside = |weights: &Weights| {
+        let purpose = Purpose {
+            context: CONTEXT,
+            adapters: true,
+        };
+        TextGenerator::open_beside(weights, &runtime(), &folder, purpose).expect("opens")
+    };
+    let mut second = beside(&first.weights());
     let prompts: Vec<Vec<i64>> = references()["prompts"]
         .as_array()
         .expect("an array")
@@ -400,8 +406,7 @@ fn two_generators_on_the_same_weights_do_not_disturb_each_other() {
     // The weights go with the last one that has them.
     let weights = first.weights();
     drop((first, second));
-    let mut third =
-        TextGenerator::open_beside(&weights, &runtime(), &folder, CONTEXT).expect("opens");
+    let mut third = beside(&weights);
     assert_eq!(logits(&mut third, &prompts[0]), alone[0]);
 }
 

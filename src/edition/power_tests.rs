@@ -158,10 +158,10 @@ enum End {
     Damaged(String),
 }
 
-/// What it told in how long.
+/// When it told something, and when it was done, since it began.
 struct Pace {
-    lines: usize,
-    time: Duration,
+    told: Vec<Duration>,
+    done: Duration,
 }
 
 /// When the power goes: so long after so many lines that it told. Lines, for a busy machine takes longer for each.
@@ -176,12 +176,17 @@ impl Cut {
         then: Duration::ZERO,
     };
 
-    /// In the first half of what takes `whole` where nothing cuts it.
+    /// At any moment of the first half of what went as `whole` where nothing cut it.
     fn within(whole: &Pace, dice: &mut Dice) -> Cut {
-        let gap = whole.time.as_millis() as usize / whole.lines.max(1);
+        let half = (whole.done.as_millis() as usize / 2).max(1);
+        let moment = Duration::from_millis(dice.below(half) as u64);
+        let lines = whole.told.partition_point(|told| *told <= moment);
+        let last = lines
+            .checked_sub(1)
+            .map_or(Duration::ZERO, |last| whole.told[last]);
         Cut {
-            lines: dice.below(whole.lines / 2 + 1),
-            then: Duration::from_millis(dice.below(gap + 1) as u64),
+            lines,
+            then: moment - last,
         }
     }
 }
@@ -238,7 +243,7 @@ impl On {
     fn work(mut self, cut: &Cut, told: &mut Option<Progress>, seen: &mut Seen) -> End {
         let mut begun = Instant::now();
         let mut deadline = begun + LONGEST;
-        let mut lines = 0;
+        let mut times = Vec::new();
         let mut console = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -259,14 +264,16 @@ impl On {
                 begun = Instant::now();
             } else if line == "DONE" {
                 let _ = self.machine.wait();
-                let time = begun.elapsed();
-                return End::Done(Pace { lines, time });
+                return End::Done(Pace {
+                    told: times,
+                    done: begun.elapsed(),
+                });
             } else if let Some(now) = line.strip_prefix("TOLD ").map(progress) {
                 *told = Some(now);
-                lines += 1;
+                times.push(begun.elapsed());
             }
             if line == "WORKING" || line.starts_with("TOLD ") {
-                deadline = match lines.cmp(&cut.lines) {
+                deadline = match times.len().cmp(&cut.lines) {
                     Ordering::Less => Instant::now() + LONGEST,
                     Ordering::Equal => Instant::now() + cut.then,
                     Ordering::Greater => deadline,

@@ -59,6 +59,11 @@ impl Ports {
         }
         ports
     }
+
+    /// Whether there are any.
+    pub fn are_there(&self) -> bool {
+        !self.sizes.is_empty()
+    }
 }
 
 impl Adapter {
@@ -68,6 +73,12 @@ impl Adapter {
     /// The file is no adapter, was made for another base, or does not fit the graph.
     pub fn open(path: &Path, base: &Manifest, ports: &Ports) -> Result<Self, ModelError> {
         let wrong = |reason: String| ModelError::file(path, reason);
+        if !ports.are_there() {
+            let name = &base.name;
+            return Err(wrong(format!(
+                "the decoder {name} was opened with no input for adapters"
+            )));
+        }
         let (bytes, metadata) = read(path)?;
         let made_for = metadata.get("base").map_or("", String::as_str);
         if made_for != base.digest().to_string() {

@@ -9,9 +9,11 @@ use ort::value::{TensorRef, ValueType};
 use super::ModelError;
 use super::adapter::{Adapter, Ports};
 use super::folder::GRAPH_FILE;
+use super::import::without_adapters;
 use super::in_turn::InTurn;
 use super::kv_cache::KvCache;
 use super::runtime::Runtime;
+use crate::durable::FileError;
 
 /// An open graph; several decoders run it in turn, a step at a time, each with a cache of its own.
 pub(super) type SharedSession = Arc<InTurn<Session>>;
@@ -55,6 +57,19 @@ impl Decoder {
     /// The graph has not the inputs of a decoder, or the runtime does not take it.
     pub fn open(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
         let session = runtime.open(&folder.join(GRAPH_FILE))?;
+        Decoder::on(Arc::new(InTurn::new(session)), folder, context)
+    }
+
+    /// As [`Decoder::open`], without inputs for adapters.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn open_bare(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
+        let path = folder.join(GRAPH_FILE);
+        let whole = std::fs::read(&path).map_err(FileError::at("read", &path))?;
+        let graph =
+            without_adapters(&whole).ok_or_else(|| ModelError::file(&path, "not an ONNX graph"))?;
+        let session = runtime.open_graph(&graph, folder)?;
         Decoder::on(Arc::new(InTurn::new(session)), folder, context)
     }
 

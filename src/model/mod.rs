@@ -35,7 +35,7 @@ pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role,
 pub use runtime::Runtime;
 pub use sentence_embedder::SentenceEmbedder;
 pub use slots::MOST_SLOTS;
-pub use text_generator::{TextGenerator, Weights};
+pub use text_generator::{Purpose, TextGenerator, Weights};
 pub use together::{Seat, Seats, Together};
 pub use vocabulary::Vocabulary;
 

@@ -16,6 +16,15 @@ use super::{GenerateRequest, Generated, Generator, Message, ModelError};
 /// Prompt tokens read at a time: `on_text` is asked between, so that a long prompt can be given up.
 pub(super) const CHUNK: usize = 256;
 
+/// What a generator is opened for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    /// Longest context, tokens.
+    pub context: usize,
+    /// Whether adapters are to be loaded. The places where they go in cost a twentieth of a step also while they are empty.
+    pub adapters: bool,
+}
+
 /// The open weights of a generator; does not keep them open.
 #[derive(Clone, Default)]
 pub struct Weights(pub(super) Weak<super::in_turn::InTurn<ort::session::Session>>);
@@ -37,11 +46,15 @@ impl TextGenerator {
     /// # Errors
     /// The folder holds no finished decoder, or the runtime does not take it.
     pub fn open(runtime: &Runtime, folder: &Path, context: usize) -> Result<Self, ModelError> {
-        TextGenerator::open_beside(&Weights::default(), runtime, folder, context)
+        let purpose = Purpose {
+            context,
+            adapters: true,
+        };
+        TextGenerator::open_beside(&Weights::default(), runtime, folder, purpose)
     }
 
     /// As [`TextGenerator::open`], with `weights`, which must be of the same files, where a generator still
-    /// has them open: both then read them in turn, a step at a time. It has adapters of its own.
+    /// has them open and they serve the purpose: both then read them in turn, a step at a time. It has adapters of its own.
     ///
     /// # Errors
     /// As [`TextGenerator::open`].
@@ -49,14 +62,18 @@ impl TextGenerator {
         weights: &Weights,
         runtime: &Runtime,
         folder: &Path,
-        context: usize,
+        purpose: Purpose,
     ) -> Result<Self, ModelError> {
         let language = Language::open(folder)?;
-        let context = language.manifest.context_tokens.min(context);
+        let context = language.manifest.context_tokens.min(purpose.context);
+        let beside = weights.0.upgrade();
+        let beside = beside.map(|session| Decoder::on(session, folder, context));
+        let serves = |one: &Decoder| !purpose.adapters || one.ports().are_there();
         Ok(TextGenerator {
-            decoder: match weights.0.upgrade() {
-                Some(session) => Decoder::on(session, folder, context)?,
-                None => Decoder::open(runtime, folder, context)?,
+            decoder: match beside.transpose()?.filter(serves) {
+                Some(decoder) => decoder,
+                None if purpose.adapters => Decoder::open(runtime, folder, context)?,
+                None => Decoder::open_bare(runtime, folder, context)?,
             },
             adapters: BTreeMap::new(),
             guesses: Self::GUESSES,

@@ -11,7 +11,7 @@ use crate::durable::{self, FileError};
 use crate::edition::{Edition, FileEntry, Role, zero};
 use crate::model::folder::{Kind, MANIFEST_FILE, Manifest};
 use crate::model::import::adapter::import_adapter;
-use crate::model::{Runtime, SentenceEmbedder, TextGenerator, Weights};
+use crate::model::{Purpose, Runtime, SentenceEmbedder, TextGenerator, Weights};
 use crate::types::Digest;
 
 /// The edition's models, opened when they are first needed.
@@ -101,12 +101,16 @@ impl Models {
     /// As [`Models::embedder`].
     pub fn generator(&self) -> Result<TextGenerator, ServiceError> {
         let folder = self.folder(Role::Decoder)?;
-        let context = self.config.model.context_tokens;
+        let adapters = self.adapters();
+        let purpose = Purpose {
+            context: self.config.model.context_tokens,
+            adapters: !adapters.is_empty(),
+        };
         let weights = self.last_weights().clone();
         let runtime = self.runtime()?;
-        let mut generator = TextGenerator::open_beside(&weights, &runtime, &folder, context)?;
+        let mut generator = TextGenerator::open_beside(&weights, &runtime, &folder, purpose)?;
         *self.last_weights() = generator.weights();
-        for adapter in self.adapters() {
+        for adapter in adapters {
             generator.load_adapter(&adapter)?;
         }
         Ok(generator)

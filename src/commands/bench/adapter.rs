@@ -11,9 +11,8 @@ use super::models::folder;
 use crate::commands::Context;
 use crate::model::folder::Kind;
 use crate::model::import::adapter::import_adapter;
-use crate::model::import::without_adapters;
 use crate::model::measure::{arbitrary, speed_with};
-use crate::model::{Logits, ModelError, Runtime, TextGenerator};
+use crate::model::{Logits, ModelError, Purpose, Runtime, TextGenerator, Weights};
 use crate::study::{DRAWS, Draws, Interval, SEED};
 
 /// Tokens whose logits are compared.
@@ -73,15 +72,17 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let config = &context.config;
     let runtime = Runtime::load(&config.model.runtime, config.model.threads)?;
     let decoder = folder(config, Kind::Decoder, args.model.as_deref())?;
-    // Beside the models, whose files are linked.
-    let work = tempfile::tempdir_in(&config.state).context("no folder in the state folder")?;
+    let work = tempfile::tempdir().context("no temporary folder")?;
     let file = work.path().join("measured.safetensors");
     import_adapter(&args.folder, &decoder, &file)?;
-    let bare = work.path().join("bare");
-    without_adapters(&decoder, &bare)?;
-    let context_tokens = usize::from(args.prompt).max(COMPARED) + usize::from(args.write) + 2;
-    let mut bare = TextGenerator::open(&runtime, &bare, context_tokens)?;
-    let mut whole = TextGenerator::open(&runtime, &decoder, context_tokens)?;
+    let open = |adapters: bool| {
+        let purpose = Purpose {
+            context: usize::from(args.prompt).max(COMPARED) + usize::from(args.write) + 2,
+            adapters,
+        };
+        TextGenerator::open_beside(&Weights::default(), &runtime, &decoder, purpose)
+    };
+    let (mut bare, mut whole) = (open(false)?, open(true)?);
 
     let tokens = arbitrary(COMPARED);
     let equal =

@@ -1,43 +1,19 @@
-//! A decoder's graph without its inputs for adapters: to see what they cost.
+//! A decoder's graph without its inputs for adapters, for a box that has none.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use prost::Message as _;
 
 use super::onnx::{GraphProto, ModelProto};
-use super::{begin, read_bounded};
-use crate::durable::{self, FileError};
-use crate::model::ModelError;
-use crate::model::folder::{GRAPH_FILE, Manifest};
 
 /// What all inputs for adapters begin with.
 const PREFIX: &str = "lora.";
 
-/// Writes the decoder of `folder` to `out` without inputs for adapters; blocking. Its other files are links to those of
-/// `folder`, so both must lie on one file system.
-///
-/// # Errors
-/// `folder` holds no finished decoder, or `out` cannot be written.
-pub fn without_adapters(folder: &Path, out: &Path) -> Result<Manifest, ModelError> {
-    let whole = Manifest::open(folder)?;
-    begin(out)?;
-    let path = folder.join(GRAPH_FILE);
-    let mut model = ModelProto::decode(&read_bounded(&path)?[..])
-        .map_err(|error| ModelError::file(&path, format!("not an ONNX graph: {error}")))?;
-    if let Some(graph) = &mut model.graph {
-        strip(graph);
-    }
-    durable::replace(&out.join(GRAPH_FILE), &model.encode_to_vec())?;
-    for name in whole.files.keys().filter(|name| *name != GRAPH_FILE) {
-        let link = out.join(name);
-        std::fs::hard_link(folder.join(name), &link).map_err(FileError::at("link", &link))?;
-    }
-    let mut manifest = Manifest::new(whole.kind, &whole.name, whole.precision);
-    manifest.context_tokens = whole.context_tokens;
-    manifest.end_tokens = whole.end_tokens;
-    let files: Vec<&str> = whole.files.keys().map(String::as_str).collect();
-    manifest.seal(out, &files)
+/// The graph `model` without inputs for adapters; none where it is no graph.
+pub fn without_adapters(model: &[u8]) -> Option<Vec<u8>> {
+    let mut model = ModelProto::decode(model).ok()?;
+    strip(model.graph.as_mut()?);
+    Some(model.encode_to_vec())
 }
 
 /// Takes away the inputs for adapters and every node that needs one; a sum with what such a node gives becomes its other
