@@ -79,6 +79,15 @@ def page(markdown, style, with_notes):
     )
 
 
+def print_page(browser, name, text):
+    """Writes `text` as NAME.html and has `browser` print it as NAME.pdf."""
+    target = name.with_suffix(".html")
+    target.write_text(text)
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    command += [f"--print-to-pdf={name}.pdf", target.as_uri()]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=Path)
@@ -92,11 +101,7 @@ def main():
     for source in given.documents or sorted(farm.glob("*/*.md")):
         source = source.resolve()
         name = given.folder.resolve() / f"{source.parent.name}-{source.stem}"
-        target = name.with_suffix(".html")
-        target.write_text(page(source.read_text(), given.style, given.notes))
-        command = [given.browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
-        command += [f"--print-to-pdf={name}.pdf", target.as_uri()]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        print_page(given.browser, name, page(source.read_text(), given.style, given.notes))
         print(name, file=sys.stderr)
 
 

@@ -12,6 +12,7 @@ pub fn glyphs(text: &str, x: f32, y: f32, size: f32) -> Vec<Glyph> {
             size,
             style: Style::default(),
             artifact: false,
+            mark: None,
         })
         .collect()
 }

@@ -27,6 +27,11 @@ pub(super) struct Structure {
     pub references: Vec<Reference>,
 }
 
+/// Whether a heading opens the list of sources, as its words tell.
+pub(super) fn is_references(heading: &str) -> bool {
+    role(heading) == Role::References
+}
+
 /// Builds the document.
 pub(super) fn build(mut pieces: Vec<Piece>, usual: &Usual) -> Structure {
     let mut structure = Structure::default();
