@@ -288,6 +288,27 @@ mod tests {
     }
 
     #[test]
+    fn a_hyphen_that_stands_for_a_later_word_keeps_its_space() {
+        assert_eq!(join(&["1.7-", "to 2-fold"], ""), "1.7- to 2-fold");
+        assert_eq!(
+            join(&["pre-", "and post-harvest"], ""),
+            "pre- and post-harvest"
+        );
+        assert_eq!(join(&["germi-", "nation and"], ""), "germination and");
+    }
+
+    #[test]
+    fn a_dash_against_its_word_is_tied_to_the_word_before_it() {
+        assert_eq!(join(&["the list", "—when done"], ""), "the list—when done");
+        assert_eq!(
+            join(&["la lista", "—así—"], "uno —otro— más"),
+            "la lista —así—"
+        );
+        assert_eq!(join(&["stored at –", "30 °C"], ""), "stored at –30 °C");
+        assert_eq!(join(&["from 10 –", "30 °C"], ""), "from 10 – 30 °C");
+    }
+
+    #[test]
     fn numbers_and_capitals_keep_their_hyphen() {
         assert_eq!(join(&["a 2-", "year trial"], ""), "a 2-year trial");
         assert_eq!(join(&["Striga-", "Resistant"], ""), "Striga-Resistant");
