@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes articles in JATS as plain web pages and has a browser print them.
 
-    python3 tests/references/articles.py FOLDER ARTICLE.xml ... [--style NAME] [--browser NAME]
+    python3 tests/references/articles.py FOLDER ARTICLE.xml ... [--style NAME] [--untagged] [--browser NAME]
 
 makes NAME.html and NAME.pdf of each article that has sections: headings, paragraphs, and the tables with their
 captions. The marks of citations and notes, figures and formulas are left out. tests/pdf.rs reads the pairs in
@@ -86,6 +86,7 @@ def main():
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("articles", type=Path, nargs="+")
     arguments.add_argument("--style", choices=STYLES, default="serif")
+    arguments.add_argument("--untagged", action="store_true")
     arguments.add_argument("--browser", default="chromium")
     given = arguments.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ def main():
         text = page(tree.parse(source).getroot(), given.style)
         if text:
             name = given.folder.resolve() / source.stem
-            print_page(given.browser, name, text)
+            print_page(given.browser, name, text, given.untagged)
             print(name, file=sys.stderr)
 
 

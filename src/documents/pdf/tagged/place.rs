@@ -45,6 +45,9 @@ fn free_columns(rows: &[Placed]) -> Vec<(Vec<usize>, usize)> {
             .for_each(|rows| *rows = rows.saturating_sub(1));
         for cell in &row.cells {
             for _ in 0..cell.columns.min(MAX_COLUMNS) {
+                if at > MAX_COLUMNS {
+                    break;
+                }
                 while hanging.get(at).is_some_and(|rows| *rows > 0) {
                     at += 1;
                 }

@@ -9,7 +9,7 @@ use hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier};
 const MAX_DEPTH: u32 = 100;
 
 /// Most elements and pieces of content; a page has some 200.
-const MAX_NODES: usize = 2_000_000;
+const MAX_NODES: usize = 1_000_000;
 
 /// Most columns or rows that a cell spans.
 const MAX_SPAN: usize = 1_000;
