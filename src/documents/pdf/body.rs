@@ -88,9 +88,6 @@ impl Usual {
 /// Fewest long lines that tell how justified text is broken.
 const MIN_JUSTIFIED: usize = 60;
 
-/// Lines of a text so short that one hyphen at a line's end tells nothing.
-const MIN_RAGGED: usize = 26;
-
 /// Whether the lines end as if the document broke no words, as programs do by default.
 pub(super) fn is_unbroken(lines: &[Line]) -> bool {
     let long = || {
@@ -104,7 +101,7 @@ pub(super) fn is_unbroken(lines: &[Line]) -> bool {
     let ragged = 5 * long().filter(full).count() < 2 * all;
     let broken = long().filter(broken).count();
     if ragged {
-        25 * broken < all.max(MIN_RAGGED)
+        25 * broken < all
     } else {
         all >= MIN_JUSTIFIED && 50 * broken < all
     }

@@ -102,7 +102,7 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
         layout.add(number as u32 + 1, &page, &survey);
     }
     let usual = Usual::of(&layout.lines, survey.body);
-    let vocabulary = vocabulary(&layout.lines);
+    let vocabulary = vocabulary(&layout.lines, body::is_unbroken(&layout.lines));
     let pieces = flow::pieces(&layout.lines, &layout.drawn, &usual, &vocabulary);
     let structure = structure::build(pieces, &usual);
     if structure.sections.is_empty() {
@@ -135,9 +135,9 @@ fn by_tags(tagged: Tagged, told: &Told, pages: u32) -> PdfContent {
     }
 }
 
-/// How the document writes its words.
-pub(super) fn vocabulary(lines: &[Line]) -> Vocabulary {
-    let mut vocabulary = Vocabulary::new(body::is_unbroken(lines));
+/// How the document writes its words; `is_unbroken` where it seems to break none at the ends of lines.
+pub(super) fn vocabulary(lines: &[Line], is_unbroken: bool) -> Vocabulary {
+    let mut vocabulary = Vocabulary::new(is_unbroken);
     let texts: Vec<String> = lines.iter().map(Line::text).collect();
     let mut broken = false;
     for text in &texts {

@@ -91,7 +91,8 @@ impl Texts {
     /// What the texts say, broken words made whole.
     pub fn finish(self) -> Vec<Text> {
         let all: Vec<Line> = self.lines.iter().flatten().cloned().collect();
-        let vocabulary = vocabulary(&all);
+        // Browsers break words only where a page asks for it.
+        let vocabulary = vocabulary(&all, true);
         let texts = self.lines.iter().zip(self.repeats);
         texts
             .map(|(lines, repeats)| Text {
