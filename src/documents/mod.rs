@@ -5,6 +5,7 @@
 //! Nothing here knows of vectors, search or answers, and nothing here writes a file.
 
 mod beir;
+mod characters;
 mod collection;
 pub mod crops;
 mod csv;

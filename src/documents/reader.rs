@@ -6,7 +6,8 @@ use super::outline::MAX_LEVEL;
 use super::tags::Tags;
 use super::{
     CsvReader, Document, DocumentError, HtmlReader, MarkdownReader, Metadata, PdfReader,
-    PlainTextReader, Reference, Section, XmlReader, clipped, collection, front_matter, one_line,
+    PlainTextReader, Reference, Section, XmlReader, characters, clipped, collection, front_matter,
+    one_line,
 };
 use crate::durable::FileError;
 use crate::types::Digest;
@@ -204,8 +205,11 @@ pub(super) fn assemble(
 ) -> Result<Document, DocumentError> {
     let metadata = content.metadata.bounded();
     let title = metadata.title.clone();
-    let title = title.unwrap_or_else(|| one_line(given.title));
-    let sections = under(&title, content.sections);
+    let mut title = title.unwrap_or_else(|| one_line(given.title));
+    characters::settle(&mut title);
+    let mut sections = content.sections;
+    sections.iter_mut().for_each(characters::settle_section);
+    let sections = under(&title, sections);
     let tags = Tags::find(&metadata, given.folder, &title, &sections);
     let id = metadata.id.unwrap_or_else(|| given.id.replace('\\', "/"));
     Ok(Document {
@@ -237,7 +241,8 @@ fn under(title: &str, mut sections: Vec<Section>) -> Vec<Section> {
     sections
 }
 
-fn bounded(reference: Reference) -> Reference {
+fn bounded(mut reference: Reference) -> Reference {
+    characters::settle(&mut reference.text);
     Reference {
         label: clipped(&reference.label, MAX_REFERENCE_CHARS),
         text: clipped(&reference.text, MAX_REFERENCE_CHARS),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the farm's documents as plain web pages and has a browser print them.
 
-    python3 tests/references/print.py FOLDER [DOCUMENT.md ...] [--style NAME] [--notes]
+    python3 tests/references/print.py FOLDER [DOCUMENT.md ...] [--style NAME] [--notes] [--untagged]
 
 makes NAME.html and NAME.pdf of each document, of all in examples/farm/documents where none is named.
 tests/pdf.rs reads the pairs in tests/references/printed, and those in the folder ALMANAC_TEST_PRINTED.
@@ -79,12 +79,23 @@ def page(markdown, style, with_notes):
     )
 
 
+def print_page(browser, name, text, untagged=False):
+    """Writes `text` as NAME.html and has `browser` print it as NAME.pdf, perhaps without tags."""
+    target = name.with_suffix(".html")
+    target.write_text(text)
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    command += ["--disable-pdf-tagging"] if untagged else []
+    command += [f"--print-to-pdf={name}.pdf", target.as_uri()]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("documents", type=Path, nargs="*")
     arguments.add_argument("--style", choices=STYLES, default="serif")
     arguments.add_argument("--notes", action="store_true", help="print the marks of notes and the list of sources")
+    arguments.add_argument("--untagged", action="store_true", help="print without the tags that name headings and cells")
     arguments.add_argument("--browser", default="chromium")
     given = arguments.parse_args()
     farm = Path(__file__).resolve().parents[2] / "examples/farm/documents"
@@ -92,11 +103,7 @@ def main():
     for source in given.documents or sorted(farm.glob("*/*.md")):
         source = source.resolve()
         name = given.folder.resolve() / f"{source.parent.name}-{source.stem}"
-        target = name.with_suffix(".html")
-        target.write_text(page(source.read_text(), given.style, given.notes))
-        command = [given.browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
-        command += [f"--print-to-pdf={name}.pdf", target.as_uri()]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        print_page(given.browser, name, page(source.read_text(), given.style, given.notes), given.untagged)
         print(name, file=sys.stderr)
 
 

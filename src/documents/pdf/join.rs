@@ -9,6 +9,8 @@ pub(super) struct Vocabulary {
     words: HashMap<String, u32>,
     /// No word is broken: a hyphen at a line's end is the word's own.
     is_unbroken: bool,
+    /// Dashes have a space before them and none behind, as in Spanish.
+    has_loose_dashes: bool,
 }
 
 impl Vocabulary {
@@ -24,6 +26,7 @@ impl Vocabulary {
     pub fn add_line(&mut self, text: &str, after_hyphen: bool) {
         let mut words: Vec<&str> = text.split(' ').skip(usize::from(after_hyphen)).collect();
         words.pop();
+        self.has_loose_dashes |= words.iter().skip(1).any(|word| begins_tied(word));
         for word in words {
             let bare = bare(word);
             if !bare.is_empty() {
@@ -33,7 +36,7 @@ impl Vocabulary {
     }
 
     /// Takes back that no word is broken where `lines` break one that stands whole elsewhere.
-    pub fn check(&mut self, lines: &[String]) {
+    pub fn check(&mut self, lines: &[&str]) {
         let is_evident = lines.windows(2).any(|pair| {
             let (head, tail) = (pair[0].rsplit(' ').next(), pair[1].split(' ').next());
             let head = head.and_then(|head| head.strip_suffix('-')).map(bare);
@@ -76,7 +79,9 @@ fn push_line(out: &mut String, line: &str, vocabulary: &Vocabulary) {
     }
     let next = line.chars().next().unwrap_or(' ');
     let soft = out.ends_with('\u{ad}');
-    if (out.ends_with('-') || soft) && next.is_alphanumeric() {
+    if out.ends_with('-') && leaves_open(out, line) {
+        out.push(' ');
+    } else if (out.ends_with('-') || soft) && next.is_alphanumeric() {
         let head_from = out.rfind(' ').map_or(0, |at| at + 1);
         let head = out[head_from..].trim_end_matches(['-', '\u{ad}']);
         let tail = line.split(' ').next().unwrap_or_default();
@@ -88,16 +93,39 @@ fn push_line(out: &mut String, line: &str, vocabulary: &Vocabulary) {
         if !whole_head {
             out.push(' ');
         }
-    } else if !(is_tied(out) && next.is_alphanumeric() || is_link(out) && !next.is_uppercase()) {
+    } else if !(is_tied(out) && next.is_alphanumeric()
+        || is_minus(out) && next.is_ascii_digit()
+        || is_link(out) && !next.is_uppercase()
+        || begins_tied(line) && !vocabulary.has_loose_dashes)
+    {
         out.push(' ');
     }
     out.push_str(line);
+}
+
+/// Whether the hyphen at the end of `out` stands for a word that comes later: "pre- and post-emergence".
+fn leaves_open(out: &str, line: &str) -> bool {
+    let head = out.rsplit(' ').next().unwrap_or_default();
+    let next = line.split(' ').next().unwrap_or_default();
+    head.len() > 1 && matches!(next, "and" | "or" | "to") && line.len() > next.len()
+}
+
+/// Whether a line begins with a dash that stands against its word: such a dash ties the word before it, too.
+fn begins_tied(line: &str) -> bool {
+    let mut first = line.chars();
+    first.next() == Some('—') && first.next().is_some_and(char::is_alphanumeric)
 }
 
 /// Whether the text ends in a dash or slash that stands against its word.
 fn is_tied(out: &str) -> bool {
     let mut last = out.chars().rev();
     matches!(last.next(), Some('–' | '—' | '/')) && last.next().is_some_and(|ch| ch != ' ')
+}
+
+/// Whether the text ends in a dash that can be a number's sign: "stored at –", and not "10 –".
+fn is_minus(out: &str) -> bool {
+    let before = out.strip_suffix(" –").or(out.strip_suffix(" −"));
+    before.is_some_and(|before| before.ends_with(char::is_alphabetic))
 }
 
 /// Whether the text ends within a web address.
@@ -240,8 +268,7 @@ mod tests {
         assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a cross-breed");
         vocabulary.add_line("one crossbreed more .", false);
         assert_eq!(lines(&["a cross-", "breed"], &vocabulary), "a crossbreed");
-        let broken = ["the cross-", "breed of"].map(str::to_owned);
-        vocabulary.check(&broken);
+        vocabulary.check(&["the cross-", "breed of"]);
         let found = lines(&["germi-", "nation"], &vocabulary);
         assert_eq!(found, "germination", "it breaks words after all");
     }
@@ -258,6 +285,27 @@ mod tests {
     fn a_dash_between_spaces_keeps_them() {
         assert_eq!(join(&["early –", "late"], ""), "early – late");
         assert_eq!(join(&["kg/", "ha"], ""), "kg/ha");
+    }
+
+    #[test]
+    fn a_hyphen_that_stands_for_a_later_word_keeps_its_space() {
+        assert_eq!(join(&["1.7-", "to 2-fold"], ""), "1.7- to 2-fold");
+        assert_eq!(
+            join(&["pre-", "and post-harvest"], ""),
+            "pre- and post-harvest"
+        );
+        assert_eq!(join(&["germi-", "nation and"], ""), "germination and");
+    }
+
+    #[test]
+    fn a_dash_against_its_word_is_tied_to_the_word_before_it() {
+        assert_eq!(join(&["the list", "—when done"], ""), "the list—when done");
+        assert_eq!(
+            join(&["la lista", "—así—"], "uno —otro— más"),
+            "la lista —así—"
+        );
+        assert_eq!(join(&["stored at –", "30 °C"], ""), "stored at –30 °C");
+        assert_eq!(join(&["from 10 –", "30 °C"], ""), "from 10 – 30 °C");
     }
 
     #[test]

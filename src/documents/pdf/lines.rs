@@ -1,6 +1,6 @@
 //! Glyphs to runs, runs to lines: what stands side by side on one base line, with its spaces.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::page::{Glyph, Style};
 
@@ -186,7 +186,7 @@ fn raised(word: &Word, before: &str) -> Raised {
 
 /// Parts `glyphs` into runs; what is drawn twice (a poor man's bold) counts once.
 pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
-    let mut seen = HashSet::new();
+    let mut seen: HashMap<_, f32> = HashMap::new();
     let mut runs: Vec<Run> = Vec::new();
     let mut fresh = true;
     for glyph in glyphs {
@@ -196,7 +196,10 @@ pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
             }
             continue;
         }
-        if !seen.insert(place(glyph, 0)) || seen.contains(&place(glyph, -1)) {
+        let is_here = |x0: &f32| (glyph.x0 - x0).abs() < 1.2 * reach(glyph);
+        let is_twice = [0, -1].map(|shift| seen.get(&place(glyph, shift)).is_some_and(is_here));
+        seen.insert(place(glyph, 0), glyph.x0);
+        if is_twice.contains(&true) {
             continue;
         }
         match runs
@@ -222,8 +225,13 @@ pub(super) fn runs(glyphs: &[Glyph]) -> Vec<Run> {
     runs
 }
 
+/// How far apart two strokes of one glyph stand at most; the narrowest letters are twice as wide.
+fn reach(glyph: &Glyph) -> f32 {
+    (0.1 * glyph.size).max(0.3)
+}
+
 fn place(glyph: &Glyph, shift: i32) -> (char, i32, i32, i32) {
-    let grid = (0.1 * glyph.size).max(0.3);
+    let grid = reach(glyph);
     let cell = |at: f32| (at / grid).round() as i32;
     let size = (4.0 * glyph.size).round() as i32;
     (glyph.ch, size, cell(glyph.x0) + shift, cell(glyph.y))

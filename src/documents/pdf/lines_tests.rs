@@ -12,6 +12,7 @@ pub fn glyphs(text: &str, x: f32, y: f32, size: f32) -> Vec<Glyph> {
             size,
             style: Style::default(),
             artifact: false,
+            mark: None,
         })
         .collect()
 }
@@ -78,4 +79,17 @@ fn letters_that_are_drawn_twice_count_once() {
     let mut all = glyphs("bold", 10.0, 100.0, 10.0);
     all.extend(glyphs("bold", 10.3, 100.0, 10.0));
     assert_eq!(texts(&all), ["bold"]);
+}
+
+#[test]
+fn a_glyph_drawn_twice_counts_once_and_narrow_letters_side_by_side_are_two() {
+    let at = |x: f32| glyphs("l", x, 50.0, 6.9);
+    // However the letters fall on a grid of a tenth of their size.
+    for step in 0..20 {
+        let x = 10.0 + 0.05 * step as f32;
+        let narrow = [at(x), at(x + 1.38)].concat();
+        assert_eq!(texts(&narrow), ["ll"], "at {x}");
+        let bold = [at(x), at(x + 0.3)].concat();
+        assert_eq!(texts(&bold), ["l"], "at {x}");
+    }
 }

@@ -30,6 +30,7 @@ mod structure;
 mod table_cells;
 mod table_grids;
 mod tables;
+mod tagged;
 mod text;
 
 pub use error::PdfError;

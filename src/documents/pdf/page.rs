@@ -22,6 +22,8 @@ pub(super) struct Glyph {
     pub style: Style,
     /// Marked by the file as head, foot or decoration.
     pub artifact: bool,
+    /// Number of the marked content that it belongs to, on its page.
+    pub mark: Option<u32>,
 }
 
 /// An area.

@@ -8,12 +8,13 @@ use super::PdfError;
 use super::body::{self, Sizes, Usual, quarter, usual_size};
 use super::columns;
 use super::content::{Budget, Interpreter};
-use super::front;
+use super::front::{self, Told};
 use super::furniture::{self, Furniture, Row};
 use super::grids::{self, Drawn, Grid};
 use super::join::Vocabulary;
 use super::lines::{self, Line, Run};
 use super::page::Page;
+use super::tagged::{self, Tagged};
 use super::{bullets, flow, guard, structure};
 use crate::documents::{Reference, Section};
 
@@ -92,20 +93,16 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
         });
     }
     survey.check()?;
+    if let Some(tagged) = tagged::read(&pdf, &mut interpreter) {
+        return Ok(by_tags(tagged, &front::told(&pdf), survey.pages));
+    }
     let mut layout = Layout::default();
     for (number, source) in pages.iter().enumerate() {
         let page = interpreter.page(source);
         layout.add(number as u32 + 1, &page, &survey);
     }
     let usual = Usual::of(&layout.lines, survey.body);
-    let mut vocabulary = Vocabulary::new(body::is_unbroken(&layout.lines));
-    let texts: Vec<String> = layout.lines.iter().map(Line::text).collect();
-    let mut broken = false;
-    for text in &texts {
-        vocabulary.add_line(text, broken);
-        broken = text.ends_with(['-', '\u{ad}']);
-    }
-    vocabulary.check(&texts);
+    let vocabulary = vocabulary(&layout.lines, body::is_unbroken(&layout.lines));
     let pieces = flow::pieces(&layout.lines, &layout.drawn, &usual, &vocabulary);
     let structure = structure::build(pieces, &usual);
     if structure.sections.is_empty() {
@@ -123,6 +120,36 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
         sections: structure.sections,
         references: structure.references,
     })
+}
+
+/// The content of a file that tells what its texts are.
+fn by_tags(tagged: Tagged, told: &Told, pages: u32) -> PdfContent {
+    PdfContent {
+        title: Some(tagged.title),
+        authors: front::authors(&tagged.front, &told.author),
+        language: told.language.clone(),
+        date: front::date(&tagged.front).or(told.date.clone()),
+        pages,
+        sections: tagged.sections,
+        references: tagged.references,
+    }
+}
+
+/// How the document writes its words; `is_unbroken` where it seems to break none at the ends of lines.
+pub(super) fn vocabulary(lines: &[Line], is_unbroken: bool) -> Vocabulary {
+    let mut vocabulary = Vocabulary::new(is_unbroken);
+    let texts: Vec<String> = lines.iter().map(Line::text).collect();
+    let mut broken = false;
+    for text in &texts {
+        vocabulary.add_line(text, broken);
+        broken = text.ends_with(['-', '\u{ad}']);
+    }
+    // A cell is narrow: what it writes in two lines tells nothing of the prose.
+    let is_prose = |(line, _): &(&Line, &String)| line.grid.is_none();
+    let prose = lines.iter().zip(&texts).filter(is_prose);
+    let prose: Vec<&str> = prose.map(|(_, text)| text.as_str()).collect();
+    vocabulary.check(&prose);
+    vocabulary
 }
 
 /// What all pages together tell, before any is laid out.
@@ -299,7 +326,7 @@ fn box_around(page: &Page, line: &Line) -> u32 {
 }
 
 /// Sets the text borders of the lines of one page: columns between the same gutters share them.
-fn set_borders(lines: &mut [Line]) {
+pub(super) fn set_borders(lines: &mut [Line]) {
     let mut done = vec![false; lines.len()];
     for index in 0..lines.len() {
         if done[index] {

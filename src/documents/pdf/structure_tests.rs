@@ -189,3 +189,27 @@ fn a_table_that_goes_on_overleaf_under_its_head_is_one() {
     );
     assert_eq!(other.header, ["Pest", "Sign"]);
 }
+
+#[test]
+fn a_statement_hangs_under_a_more_prominent_heading_after_the_text() {
+    let built = |size: f32| {
+        build(
+            vec![
+                heading("A title of an article", 16.0),
+                heading("Introduction", 13.0),
+                paragraph(PROSE),
+                heading("Soil", 11.0),
+                paragraph(PROSE),
+                heading("Author contributions", 13.0),
+                paragraph(PROSE),
+                heading("Conflict of interest statement", size),
+                paragraph(PROSE),
+            ],
+            &usual(),
+        )
+    };
+    let under = "2 Author contributions > Conflict of interest statement";
+    assert_eq!(paths(&built(11.0)).last().map(String::as_str), Some(under));
+    let beside = "1 Conflict of interest statement";
+    assert_eq!(paths(&built(13.0)).last().map(String::as_str), Some(beside));
+}

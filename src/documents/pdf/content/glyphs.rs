@@ -147,6 +147,7 @@ impl<'a> Run<'_, 'a> {
         let mut style = face.style;
         style.bold |= self.state.mode == 2;
         let artifact = self.marks.iter().any(|mark| mark.artifact);
+        let mark = self.marks.iter().rev().find_map(|mark| mark.number);
         for (index, ch) in text.chars().enumerate() {
             let part = |n: usize| (x + length * n as f64 / count as f64) as f32;
             glyphs.push(Glyph {
@@ -157,6 +158,7 @@ impl<'a> Run<'_, 'a> {
                 size: size as f32,
                 style,
                 artifact,
+                mark,
             });
         }
     }

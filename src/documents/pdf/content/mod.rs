@@ -122,6 +122,8 @@ impl State<'_> {
 /// Marked content that is open.
 struct Mark {
     artifact: bool,
+    /// Its number on the page, by which the tags of the file name it.
+    number: Option<u32>,
     /// What the content says, until its first glyph has taken it; empty then.
     actual: Option<String>,
 }
@@ -180,17 +182,18 @@ impl<'a> Run<'_, 'a> {
             Op::SetGraphicsState(name) => self.graphics_state(name.0, resources),
             Op::XObject(name) => self.x_object(name.0, resources, depth),
             Op::InlineImage(_) => self.image(),
-            Op::BeginMarkedContent(mark) => self.begin_mark(mark.0, None),
+            Op::BeginMarkedContent(mark) => self.begin_mark(mark.0, None, depth),
             Op::BeginMarkedContentWithProperties(mark) => {
-                let dict = match mark.1 {
-                    Object::Dict(dict) => actual_text(dict),
-                    Object::Name(name) => resources
-                        .properties
-                        .get::<Dict<'_>>(name)
-                        .and_then(|dict| actual_text(&dict)),
+                let named;
+                let properties = match mark.1 {
+                    Object::Dict(dict) => Some(dict),
+                    Object::Name(name) => {
+                        named = resources.properties.get::<Dict<'_>>(name);
+                        named.as_ref()
+                    }
                     _ => None,
                 };
-                self.begin_mark(mark.0, dict);
+                self.begin_mark(mark.0, properties, depth);
             }
             Op::EndMarkedContent(_) => {
                 self.marks.pop();
@@ -271,11 +274,15 @@ impl<'a> Run<'_, 'a> {
         (self.text, self.line) = (text, line);
     }
 
-    fn begin_mark(&mut self, tag: &Name<'_>, actual: Option<String>) {
+    fn begin_mark(&mut self, tag: &Name<'_>, properties: Option<&Dict<'_>>, depth: u32) {
         if self.marks.len() < MAX_STATES {
             self.marks.push(Mark {
                 artifact: tag.as_str() == "Artifact",
-                actual,
+                // Those of a form are its own.
+                number: properties
+                    .filter(|_| depth == 0)
+                    .and_then(|dict| dict.get::<u32>("MCID")),
+                actual: properties.and_then(actual_text),
             });
         }
     }

@@ -77,6 +77,16 @@ impl Levels {
         if role(text) != Role::Other && !look.run_in || is_back(text) {
             return 1;
         }
+        self.of_look(look)
+    }
+
+    /// The level that the look alone tells, from 1.
+    fn of_look(&self, look: &Look) -> u8 {
         self.0.get(look).copied().unwrap_or(1)
+    }
+
+    /// Whether the heading `text` stands under the one that looks like `open`, where both come after the text.
+    pub fn is_under(&self, text: &str, look: &Look, open: &Look) -> bool {
+        is_back(text) && !look.run_in && self.of_look(look) > self.of_look(open)
     }
 }

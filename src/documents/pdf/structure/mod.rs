@@ -10,7 +10,7 @@ use super::references;
 use super::table_cells::append;
 use front::{front, front_end, take_byline, take_title};
 use levels::Levels;
-use roles::{Role, is_formal, role};
+use roles::{Role, is_back, is_formal, role};
 
 use crate::documents::{Block, Body, Reference, Section, Table};
 
@@ -25,6 +25,11 @@ pub(super) struct Structure {
     pub front: Vec<String>,
     pub sections: Vec<Section>,
     pub references: Vec<Reference>,
+}
+
+/// Whether a heading opens the list of sources, as its words tell.
+pub(super) fn is_references(heading: &str) -> bool {
+    role(heading) == Role::References
 }
 
 /// Builds the document.
@@ -46,6 +51,7 @@ pub(super) fn build(mut pieces: Vec<Piece>, usual: &Usual) -> Structure {
     Builder {
         structure: &mut structure,
         path: Vec::new(),
+        back: None,
         levels,
         in_references: None,
         entries: Vec::new(),
@@ -61,6 +67,8 @@ struct Builder<'a> {
     /// Open headings with their levels.
     path: Vec<(u8, String)>,
     levels: Levels,
+    /// Look of the last heading of the first level, where it stands after the text.
+    back: Option<Look>,
     /// Level of the heading of the references, while they last.
     in_references: Option<u8>,
     entries: Vec<references::Line>,
@@ -119,10 +127,15 @@ impl Builder<'_> {
             .as_ref()
             .and_then(|path| path.last())
             .map_or(0, |(level, _)| *level);
-        let level = self
+        let mut level = self
             .levels
             .level(&text, &look)
             .max((beside + 1).min(MAX_LEVEL));
+        match self.back {
+            Some(open) if self.levels.is_under(&text, &look, &open) => level = level.max(2),
+            _ if level == 1 => self.back = is_back(&text).then_some(look),
+            _ => {}
+        }
         let role = role(&text);
         if let Some(open) = self.in_references {
             // A line in bold inside an entry is no section; another heading of its rank is.
