@@ -13,7 +13,7 @@ fn is_unseen(ch: char) -> bool {
 }
 
 /// What the ligature `ch` stands for.
-fn ligature(ch: char) -> Option<&'static str> {
+pub(super) fn ligature(ch: char) -> Option<&'static str> {
     Some(match ch {
         '\u{fb00}' => "ff",
         '\u{fb01}' => "fi",

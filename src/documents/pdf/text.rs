@@ -1,17 +1,16 @@
 //! Characters as they are read: ligatures taken apart, private marks named, strings decoded.
 
+use crate::documents::characters::ligature;
+
 /// The characters that the glyph of `ch` stands for; `symbolic` fonts have pictures in place of letters.
 pub(super) fn characters(ch: char, symbolic: bool) -> String {
     if symbolic && !ch.is_whitespace() {
         return BULLET.to_string();
     }
+    if let Some(letters) = ligature(ch) {
+        return letters.to_owned();
+    }
     let text = match ch {
-        '\u{fb00}' => "ff",
-        '\u{fb01}' => "fi",
-        '\u{fb02}' => "fl",
-        '\u{fb03}' => "ffi",
-        '\u{fb04}' => "ffl",
-        '\u{fb05}' | '\u{fb06}' => "st",
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => " ",
         '\u{2010}' | '\u{2011}' => "-",
         // Word's and LaTeX's bullets, and Symbol's Greek, in the private area.
