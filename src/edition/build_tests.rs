@@ -1,4 +1,3 @@
-
 use super::super::testing::{Farm, PLAN};
 use super::*;
 

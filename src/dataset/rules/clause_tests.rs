@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn parts(sentence: &str) -> Option<(&str, &str)> {

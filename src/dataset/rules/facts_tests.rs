@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::dataset::rules::text::common_words;
 

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn half(values: &[f32]) -> Vec<u8> {

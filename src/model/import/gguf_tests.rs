@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn header(tensors: u64, keys: u64) -> Vec<u8> {
