@@ -8,14 +8,14 @@ use super::PdfError;
 use super::body::{self, Sizes, Usual, quarter, usual_size};
 use super::columns;
 use super::content::{Budget, Interpreter};
-use super::front::{self, Told};
+use super::front;
 use super::furniture::{self, Furniture, Row};
 use super::grids::{self, Drawn, Grid};
 use super::join::Vocabulary;
 use super::lines::{self, Line, Run};
 use super::page::Page;
-use super::tagged::{self, Tagged};
-use super::{bullets, flow, guard, structure};
+use super::structure::{self, Structure};
+use super::{bullets, flow, guard, tagged};
 use crate::documents::{Reference, Section};
 
 /// Most pages of a document that is read.
@@ -93,18 +93,8 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
         });
     }
     survey.check()?;
-    if let Some(tagged) = tagged::read(&pdf, &mut interpreter) {
-        return Ok(by_tags(tagged, &front::told(&pdf), survey.pages));
-    }
-    let mut layout = Layout::default();
-    for (number, source) in pages.iter().enumerate() {
-        let page = interpreter.page(source);
-        layout.add(number as u32 + 1, &page, &survey);
-    }
-    let usual = Usual::of(&layout.lines, survey.body);
-    let vocabulary = vocabulary(&layout.lines, body::is_unbroken(&layout.lines));
-    let pieces = flow::pieces(&layout.lines, &layout.drawn, &usual, &vocabulary);
-    let structure = structure::build(pieces, &usual);
+    let structure = tagged::read(&pdf, &mut interpreter)
+        .unwrap_or_else(|| by_look(&pdf, &mut interpreter, &survey));
     if structure.sections.is_empty() {
         return Err(PdfError::NoText {
             pages: survey.pages,
@@ -122,17 +112,17 @@ fn read(bytes: &[u8]) -> Result<PdfContent, PdfError> {
     })
 }
 
-/// The content of a file that tells what its texts are.
-fn by_tags(tagged: Tagged, told: &Told, pages: u32) -> PdfContent {
-    PdfContent {
-        title: Some(tagged.title),
-        authors: front::authors(&tagged.front, &told.author),
-        language: told.language.clone(),
-        date: front::date(&tagged.front).or(told.date.clone()),
-        pages,
-        sections: tagged.sections,
-        references: tagged.references,
+/// What the pages show, where no tags say what their texts are.
+fn by_look<'a>(pdf: &'a Pdf, interpreter: &mut Interpreter<'a>, survey: &Survey) -> Structure {
+    let mut layout = Layout::default();
+    for (number, source) in pdf.pages().iter().enumerate() {
+        let page = interpreter.page(source);
+        layout.add(number as u32 + 1, &page, survey);
     }
+    let usual = Usual::of(&layout.lines, survey.body);
+    let vocabulary = vocabulary(&layout.lines, body::is_unbroken(&layout.lines));
+    let pieces = flow::pieces(&layout.lines, &layout.drawn, &usual, &vocabulary);
+    structure::build(pieces, &usual)
 }
 
 /// How the document writes its words; `is_unbroken` where it seems to break none at the ends of lines.

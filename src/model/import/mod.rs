@@ -25,7 +25,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-pub use bare::without_adapters;
+pub(super) use bare::without_adapters;
 pub use llama::Precision;
 pub(super) use llama::quantise_rows;
 pub(super) use several::for_several;

@@ -11,24 +11,15 @@ mod tree;
 use hayro_syntax::Pdf;
 
 use super::content::Interpreter;
-use super::structure::is_references;
+use super::structure::{Structure, is_references};
 use crate::documents::grid;
 use crate::documents::outline::Outline;
-use crate::documents::{Block, Body, Reference, Section};
+use crate::documents::{Block, Body, Reference};
 use texts::{Text, Texts};
 use tree::{Part, Row, Tags};
 
-/// What the tags say.
-pub(super) struct Tagged {
-    pub title: String,
-    /// What stands between the title and the next heading.
-    pub front: Vec<String>,
-    pub sections: Vec<Section>,
-    pub references: Vec<Reference>,
-}
-
 /// Reads the document by its tags; `None` where it has none that can be believed.
-pub(super) fn read<'a>(pdf: &'a Pdf, interpreter: &mut Interpreter<'a>) -> Option<Tagged> {
+pub(super) fn read<'a>(pdf: &'a Pdf, interpreter: &mut Interpreter<'a>) -> Option<Structure> {
     let tags = Tags::of(pdf)?;
     if !has_one_title(&tags.parts) {
         return None;
@@ -42,12 +33,7 @@ pub(super) fn read<'a>(pdf: &'a Pdf, interpreter: &mut Interpreter<'a>) -> Optio
     }
     let mut builder = Builder {
         texts: texts.finish(),
-        tagged: Tagged {
-            title: String::new(),
-            front: Vec::new(),
-            sections: Vec::new(),
-            references: Vec::new(),
-        },
+        structure: Structure::default(),
         outline: Outline::default(),
         is_headed: false,
         in_references: None,
@@ -55,12 +41,12 @@ pub(super) fn read<'a>(pdf: &'a Pdf, interpreter: &mut Interpreter<'a>) -> Optio
     for part in tags.parts {
         builder.part(part);
     }
-    let mut tagged = builder.tagged;
-    tagged.sections = builder.outline.finish();
-    for section in &mut tagged.sections {
+    let mut structure = builder.structure;
+    structure.sections = builder.outline.finish();
+    for section in &mut structure.sections {
         section.level = u8::try_from(section.headings.len()).unwrap_or(u8::MAX);
     }
-    (!tagged.title.is_empty() && !tagged.sections.is_empty()).then_some(tagged)
+    (structure.title.is_some() && !structure.sections.is_empty()).then_some(structure)
 }
 
 /// Whether the first heading is the only one of the first level, and others are under it.
@@ -76,7 +62,7 @@ fn has_one_title(parts: &[Part]) -> bool {
 
 struct Builder {
     texts: Vec<Text>,
-    tagged: Tagged,
+    structure: Structure,
     outline: Outline,
     /// A heading stood under the title.
     is_headed: bool,
@@ -90,8 +76,8 @@ impl Builder {
             Part::Heading(level, text) => self.heading(level, text),
             Part::Paragraph(text) => {
                 let Text { page, text, .. } = self.take(text);
-                if !self.is_headed && self.tagged.front.len() < 6 {
-                    self.tagged.front.push(text.clone());
+                if !self.is_headed && self.structure.front.len() < 6 {
+                    self.structure.front.push(text.clone());
                 }
                 self.running(page, vec![text], |mut texts| {
                     Body::Paragraph(texts.pop().unwrap_or_default())
@@ -122,7 +108,7 @@ impl Builder {
     fn heading(&mut self, level: u8, text: usize) {
         let text = self.take(text).text;
         if level == 1 {
-            self.tagged.title = text;
+            self.structure.title = (!text.is_empty()).then_some(text);
             return;
         }
         if text.is_empty() || self.in_references.is_some_and(|open| level > open) {
@@ -143,8 +129,8 @@ impl Builder {
         texts.retain(|text| !text.is_empty());
         if self.in_references.is_some() {
             for text in texts {
-                let label = (self.tagged.references.len() + 1).to_string();
-                self.tagged.references.push(Reference { label, text });
+                let label = (self.structure.references.len() + 1).to_string();
+                self.structure.references.push(Reference { label, text });
             }
         } else if !texts.is_empty() {
             let body = body(texts);
