@@ -193,8 +193,8 @@ def main():
         if weight.requires_grad:
             weight.data = weight.data.half()
     # The base by its name: the folder is this computer's own.
-    for config in raw.peft_config.values():
-        config.base_model_name_or_path = args.base.parent.name
+    for written in raw.peft_config.values():
+        written.base_model_name_or_path = args.base.parent.name
     raw.save_pretrained(args.out)
     # PEFT writes a card of its own; ours is made by card.py, from figures.
     (args.out / "README.md").unlink(missing_ok=True)
