@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use almanac::model::import::{Precision, import_decoder};
+use almanac::model::import::{Calibration, Precision, Storage, import_decoder};
 use almanac::model::{Logits, Runtime, TextGenerator};
 use gguf::{Meta, Tensor};
 use half::f16;
@@ -385,36 +385,37 @@ fn size(values: impl ExactSizeIterator<Item = f32>) -> f32 {
     (values.map(|value| value * value).sum::<f32>() / count).sqrt()
 }
 
+fn runtime() -> Runtime {
+    let library = models::folder().join("runtime/libonnxruntime.so");
+    Runtime::load(&library, 1).expect("ONNX Runtime")
+}
+
+/// The logits after a case's tokens, of the graph that an import so stored gives.
+fn logits(runtime: &Runtime, case: &Case, context: usize, storage: Storage<'_>) -> Vec<f32> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = case.publish(folder.path(), context);
+    let out = folder.path().join("out");
+    let imported = import_decoder("tiny", &source, &out, storage, &mut |_, _| {});
+    let manifest = imported.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    assert_eq!(manifest.context_tokens, context);
+    let opened = TextGenerator::open(runtime, &out, context);
+    let mut generator = opened.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let logits = generator.logits(&case.tokens, Logits::Last, None);
+    logits.unwrap_or_else(|error| panic!("{}: {error}", case.name))
+}
+
 #[test]
 fn tiny_decoders_of_every_kind_give_the_references_logits() {
     let references = references();
-    let library = models::folder().join("runtime/libonnxruntime.so");
-    let runtime = Runtime::load(&library, 1).expect("ONNX Runtime");
+    let runtime = runtime();
     for case in &references.cases {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let source = case.publish(folder.path(), references.context);
-        let logits = |precision| {
-            let out = folder.path().join(format!("{precision:?}"));
-            let imported = import_decoder("tiny", &source, &out, precision, &mut |_, _| {});
-            let manifest = imported.unwrap_or_else(|error| panic!("{}: {error}", case.name));
-            assert_eq!(manifest.context_tokens, references.context);
-            let opened = TextGenerator::open(&runtime, &out, references.context);
-            let mut generator = opened.unwrap_or_else(|error| panic!("{}: {error}", case.name));
-            let logits = generator.logits(&case.tokens, Logits::Last, None);
-            logits.unwrap_or_else(|error| panic!("{}: {error}", case.name))
-        };
-        let off = |ours: &[f32]| {
+        let off = |precision: Precision| {
+            let ours = logits(&runtime, case, references.context, precision.into());
             let pairs = ours.iter().zip(&case.logits);
-            size(
-                pairs
-                    .map(|(ours, theirs)| ours - theirs)
-                    .collect::<Vec<_>>()
-                    .into_iter(),
-            )
+            let off: Vec<f32> = pairs.map(|(ours, theirs)| ours - theirs).collect();
+            size(off.into_iter()) / size(case.logits.iter().copied())
         };
-        let (single, eight) = (logits(Precision::F32), logits(Precision::Int8));
-        let scale = size(case.logits.iter().copied());
-        let (single, eight) = (off(&single) / scale, off(&eight) / scale);
+        let (single, eight) = (off(Precision::F32), off(Precision::Int8));
         println!(
             "{}: fp32 differs by {single:.1e}, int8 by {eight:.1e}",
             case.name
@@ -424,6 +425,119 @@ fn tiny_decoders_of_every_kind_give_the_references_logits() {
     }
 }
 
+/// A calibration with arbitrary scales that fits the case, as `training/calibrate.py` writes one.
+fn scales(case: &Case) -> Vec<u8> {
+    let mut tensors = Vec::new();
+    for layer in 0..case.layers {
+        for (module, shape) in [
+            ("qkv", vec![case.hidden]),
+            ("o", vec![case.kv_heads, case.head_dim]),
+            ("gate_up", vec![case.hidden]),
+            ("down", vec![case.intermediate]),
+        ] {
+            let seed = 100 + tensors.len();
+            let exponent = |at| (word(seed, at) % 7) as u8;
+            let exponents = (0..shape.iter().product()).map(|at| exponent(at).wrapping_sub(3));
+            let exponents: Vec<u8> = exponents.collect();
+            tensors.push((format!("{layer}.{module}"), Dtype::I8, shape, exponents));
+        }
+        for kept in ["keys", "values"] {
+            let sizes = 16f32.to_le_bytes().repeat(case.kv_heads * case.head_dim);
+            let shape = vec![case.kv_heads, case.head_dim];
+            tensors.push((format!("{layer}.{kept}"), Dtype::F32, shape, sizes));
+        }
+    }
+    let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+        let view = TensorView::new(*dtype, shape.clone(), bytes);
+        (name, view.expect("sizes match"))
+    });
+    safetensors::serialize(views, None).expect("it can be written")
+}
+
+#[test]
+fn smoothing_moves_numbers_between_layers_and_changes_no_bit_of_single_precision() {
+    let references = references();
+    let runtime = runtime();
+    for case in &references.cases {
+        let calibration = Calibration::parse(scales(case), Path::new("scales")).expect("scales");
+        let logits = |precision, calibration| {
+            let storage = Storage {
+                precision,
+                calibration,
+                small_cache: false,
+            };
+            logits(&runtime, case, references.context, storage)
+        };
+        let (plain, calibrated) = (
+            logits(Precision::F32, None),
+            logits(Precision::F32, Some(&calibration)),
+        );
+        assert_eq!(calibrated, plain, "{}", case.name);
+        let (plain, calibrated) = (
+            logits(Precision::Int8, None),
+            logits(Precision::Int8, Some(&calibration)),
+        );
+        assert_ne!(calibrated, plain, "{}: nothing was folded", case.name);
+    }
+}
+
+#[test]
+fn a_cache_in_8_bits_moves_logits_a_little() {
+    let references = references();
+    let runtime = runtime();
+    for case in &references.cases {
+        let calibration = Calibration::parse(scales(case), Path::new("scales")).expect("scales");
+        let storage = |small_cache| Storage {
+            precision: Precision::F32,
+            calibration: Some(&calibration),
+            small_cache,
+        };
+        let small = logits(&runtime, case, references.context, storage(true));
+        let whole = logits(&runtime, case, references.context, storage(false));
+        let pairs = small.iter().zip(&whole);
+        let off: Vec<f32> = pairs.map(|(small, whole)| small - whole).collect();
+        let off = size(off.into_iter()) / size(whole.into_iter());
+        println!("{}: a small cache moves logits by {off:.1e}", case.name);
+        assert!(0.0 < off && off < 0.2, "{}: {off}", case.name);
+    }
+}
+
+#[test]
+fn a_small_cache_needs_a_calibration() {
+    let references = references();
+    let case = &references.cases[0];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = case.publish(folder.path(), references.context);
+    let storage = Storage {
+        small_cache: true,
+        ..Precision::Int8.into()
+    };
+    let out = folder.path().join("out");
+    let imported = import_decoder("tiny", &source, &out, storage, &mut |_, _| {});
+    let error = imported.expect_err("it is refused").to_string();
+    assert!(error.contains("training/calibrate.py"), "{error}");
+}
+
+#[test]
+fn scales_of_another_decoder_are_refused() {
+    let references = references();
+    let case = &references.cases[0];
+    let mut other = case.clone();
+    other.intermediate += 2;
+    let calibration = Calibration::parse(scales(&other), Path::new("scales")).expect("scales");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = case.publish(folder.path(), references.context);
+    let storage = Storage {
+        precision: Precision::Int8,
+        calibration: Some(&calibration),
+        small_cache: false,
+    };
+    let out = folder.path().join("out");
+    let imported = import_decoder("tiny", &source, &out, storage, &mut |_, _| {});
+    let error = imported.expect_err("it is refused").to_string();
+    assert!(error.contains("other sizes"), "{error}");
+}
+
 /// What an import of a folder says that has the weights of one case and the configuration of another.
 fn refused(weights: &Case, config: &Case, context: usize) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -431,7 +545,13 @@ fn refused(weights: &Case, config: &Case, context: usize) -> String {
     let text = config.config(context).to_string();
     fs::write(folder.path().join("config.json"), text).expect("writable");
     let out = folder.path().join("out");
-    let imported = import_decoder("tiny", folder.path(), &out, Precision::Int8, &mut |_, _| {});
+    let imported = import_decoder(
+        "tiny",
+        folder.path(),
+        &out,
+        Precision::Int8.into(),
+        &mut |_, _| {},
+    );
     imported.expect_err("it is refused").to_string()
 }
 

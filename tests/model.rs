@@ -18,7 +18,7 @@ use almanac::model::{
     Decline, Embedder as _, Finish, GenerateRequest, Generated, Generator as _, Logits, Message,
     ModelError, Purpose, Role, Runtime, SentenceEmbedder, TextGenerator, Weights,
 };
-use imported::{DECODER, decoder};
+use imported::{DECODER, decoder, decoder_with_a_small_cache};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
@@ -176,6 +176,22 @@ fn perplexity_is_the_references_in_single_precision_and_near_it_in_eight_bits() 
         "int8 loses {:.1} %",
         100.0 * (eight / reference - 1.0)
     );
+}
+
+#[test]
+fn a_cache_in_8_bits_costs_little_and_no_logit_depends_on_the_cut() {
+    let _alone = alone();
+    let folder = decoder_with_a_small_cache();
+    let mut small = TextGenerator::open(&runtime(), &folder, CONTEXT).expect("opens");
+    let (small_perplexity, whole) = (
+        perplexity(&mut small),
+        perplexity(&mut open(Precision::Int8)),
+    );
+    println!(
+        "perplexity {small_perplexity:.3} with a small cache, {whole:.3} with the default one"
+    );
+    assert!((small_perplexity / whole - 1.0).abs() < 0.02);
+    assert_eq!(cut_difference(&mut small, 96).expect("runs"), 0.0);
 }
 
 #[test]

@@ -355,6 +355,7 @@ fn a_tuned_model_that_finds_no_answer_in_the_text_makes_a_refusal_and_not_a_quot
     let reason = outcome.reason.expect("a reason");
     assert!(reason.contains("do not say this"), "{reason}");
     assert_eq!(outcome.adapter.as_deref(), Some("farm"));
+    assert_eq!(outcome.doubt, Some(0.9));
     // The bare model declines at even odds.
     assert_eq!(answer(0.0).0.status, Status::Refused);
 }

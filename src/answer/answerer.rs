@@ -239,6 +239,7 @@ impl Answerer {
                 model: outcome.model,
                 adapter: outcome.adapter,
                 tokens: outcome.tokens,
+                doubt: outcome.doubt,
                 ..found.refused(format!(
                     "not in my library: the passages found for {} do not say this",
                     found.place
@@ -331,6 +332,7 @@ impl Answerer {
         let mut outcome = Outcome::of(found);
         outcome.model = Some(self.parts.generator.name().to_owned());
         outcome.adapter = request.adapter;
+        outcome.doubt = generated.declined;
         outcome.tokens = Tokens {
             prompt: generated.prompt_tokens,
             generated: generated.tokens,

@@ -51,6 +51,8 @@ pub struct Outcome {
     pub adapter: Option<String>,
     /// How likely the passages answer the question, 0 to 1.
     pub relevance: f32,
+    /// How likely a tuned model found it that the passages do not say, 0 to 1, where it was asked.
+    pub doubt: Option<f32>,
     /// True when the text is a quotation rather than the model's draft.
     pub quoted: bool,
 }
@@ -85,6 +87,7 @@ impl Outcome {
             model: None,
             adapter: None,
             relevance: found.features.relevance(),
+            doubt: None,
             quoted: false,
         }
     }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ort::session::{Session, SessionInputValue};
-use ort::value::{TensorRef, ValueType};
+use ort::value::{TensorElementType, TensorRef, ValueType};
 
 use super::ModelError;
 use super::adapter::{Adapter, Ports};
 use super::folder::GRAPH_FILE;
 use super::import::without_adapters;
 use super::in_turn::InTurn;
-use super::kv_cache::KvCache;
+use super::kv_cache::{CacheShape, Element, KvCache};
 use super::runtime::Runtime;
 use crate::durable::FileError;
 
@@ -83,14 +83,14 @@ impl Decoder {
             let shape = cache_shape(&graph, "past_key_values.");
             (shape, Ports::of(&graph))
         };
-        let (layers, heads, head_dim) = shape.ok_or_else(|| {
+        let shape = shape.ok_or_else(|| {
             ModelError::file(
                 folder.join(GRAPH_FILE),
                 "the graph has no past_key_values.N.key inputs of a known size",
             )
         })?;
         Ok(Decoder {
-            cache: KvCache::new(layers, heads, head_dim, context)?,
+            cache: KvCache::new(shape, context)?,
             session,
             read: Vec::new(),
             adapter: None,
@@ -196,8 +196,8 @@ impl Decoder {
                 TensorRef::from_array_view(([1], &start[..]))?.into(),
             ),
         ];
-        for (name, view) in self.cache.past()? {
-            inputs.push((name, view.into()));
+        for (name, past) in self.cache.pasts() {
+            inputs.push((name, past.into()));
         }
         for (name, weights) in adapter.iter().flat_map(|adapter| &adapter.inputs) {
             inputs.push((name, weights.into()));
@@ -224,25 +224,35 @@ pub(super) fn shared(read: &[i64], tokens: &[i64]) -> usize {
     pairs.take_while(|(read, token)| read == token).count()
 }
 
-/// Layers, key-value heads and head width, from the graph's cache inputs, whose names begin with `prefix`.
-pub(super) fn cache_shape(session: &Session, prefix: &str) -> Option<(usize, usize, usize)> {
+/// Sizes of the graph's cache inputs, whose names begin with `prefix`.
+pub(super) fn cache_shape(session: &Session, prefix: &str) -> Option<CacheShape> {
     let mut layers = 0;
     let mut sizes = None;
     for input in session.inputs() {
         let name = input.name();
         if name.starts_with(prefix) && name.ends_with(".key") {
             layers += 1;
-            let ValueType::Tensor { shape, .. } = input.dtype() else {
+            let ValueType::Tensor { shape, ty, .. } = input.dtype() else {
                 return None;
             };
+            let element = match ty {
+                TensorElementType::Float32 => Element::F32,
+                TensorElementType::Int8 => Element::I8,
+                _ => return None,
+            };
             let size = |at: usize| usize::try_from(*shape.get(at)?).ok();
-            sizes = Some((size(1)?, size(3)?));
+            sizes = Some((size(1)?, size(3)?, element));
         }
     }
-    let (heads, head_dim) = sizes?;
+    let (heads, head_dim, element) = sizes?;
     // As an import has them; a graph that says more would have the cache take all memory.
     let fits = layers <= 256 && (1..=256).contains(&heads) && (1..=512).contains(&head_dim);
-    fits.then_some((layers, heads, head_dim))
+    fits.then_some(CacheShape {
+        layers,
+        heads,
+        head_dim,
+        element,
+    })
 }
 
 /// The position of the largest of `logits`; the first of equals.

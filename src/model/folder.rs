@@ -19,6 +19,8 @@ pub const WEIGHTS_FILE: &str = "model.onnx.data";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// How a chat becomes a prompt.
 pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
+/// What was measured of its activations and is folded into the weights, where it was: an adapter is moved along.
+pub const CALIBRATION_FILE: &str = "calibration.safetensors";
 /// The manifest; a folder without it is unfinished.
 pub const MANIFEST_FILE: &str = "model.toml";
 /// Version of the layout of a model folder.

@@ -136,6 +136,9 @@ pub struct AnswerRow {
     /// How likely the passages were thought to answer it, 0 to 1.
     #[serde(default)]
     pub relevance: f32,
+    /// How likely the tuned model found it that they do not say, 0 to 1, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<f32>,
     /// Its sources, best first.
     #[serde(default)]
     pub citations: Vec<Citation>,
@@ -300,6 +303,7 @@ fn of_outcome(arm: Arm, question: &StudyQuestion, outcome: Outcome) -> AnswerRow
         reason: outcome.reason,
         quoted: outcome.quoted,
         relevance: outcome.relevance,
+        doubt: outcome.doubt,
         citations: outcome.citations,
         evidence: outcome.evidence,
         tokens: outcome.tokens,
@@ -317,6 +321,7 @@ fn failed(arm: Arm, question: &StudyQuestion, reason: &str) -> AnswerRow {
         reason: Some(reason.to_owned()),
         quoted: false,
         relevance: 0.0,
+        doubt: None,
         citations: Vec::new(),
         evidence: Vec::new(),
         tokens: Tokens::default(),
@@ -340,6 +345,7 @@ pub(crate) mod testing {
             reason: None,
             quoted: false,
             relevance: 0.5,
+            doubt: None,
             citations: Vec::new(),
             evidence: Vec::new(),
             tokens: Tokens::default(),

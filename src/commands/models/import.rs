@@ -11,7 +11,9 @@ use serde_json::json;
 use super::Setting;
 use crate::durable::{self, FileError};
 use crate::model::folder::Manifest;
-use crate::model::import::{GRAPHS, Precision, import_decoder, import_embedder};
+use crate::model::import::{
+    Calibration, GRAPHS, Precision, Storage, import_decoder, import_embedder,
+};
 use crate::model::recipe::{Kind, Recipe};
 use crate::service;
 use crate::types::Digest;
@@ -30,6 +32,12 @@ pub struct Args {
     /// Decoders in single precision: four times the size and slower, to compare with
     #[arg(long)]
     single: bool,
+    /// What training/calibrate.py measured of the decoder [default: what is built in, for those that were measured]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    calibration: Option<PathBuf>,
+    /// Keys and values in 8 bits: a context takes a quarter of the memory, and prompts take longer
+    #[arg(long)]
+    small_cache: bool,
 }
 
 impl Args {
@@ -51,6 +59,11 @@ struct Note {
     package_sha256: Digest,
     /// Versions of the program that imported it and of its graphs.
     importer: String,
+    /// Digest of what was measured of it.
+    calibration_sha256: Option<Digest>,
+    /// Whether its keys and values are in 8 bits.
+    #[serde(default)]
+    small_cache: bool,
 }
 
 /// Where a model is imported from.
@@ -71,7 +84,7 @@ pub fn run(setting: &Setting, args: &Args) -> anyhow::Result<()> {
                 path: path.clone(),
                 note: None,
             },
-            None => fetched(setting, recipe)?,
+            None => fetched(setting, recipe, args.small_cache)?,
         };
         import(setting, recipe, source, args)
             .with_context(|| format!("{} was not imported", recipe.name))?;
@@ -92,7 +105,7 @@ fn import(setting: &Setting, recipe: &Recipe, source: Source, args: &Args) -> an
     let manifest = match present {
         Some(manifest) => manifest,
         None => {
-            let manifest = convert(recipe, &source.path, &target, args.precision())?;
+            let manifest = convert(recipe, &source.path, &target, args)?;
             write_note(&target, source.note.as_ref())?;
             manifest
         }
@@ -133,12 +146,7 @@ fn write_note(target: &Path, note: Option<&Note>) -> anyhow::Result<()> {
     }
 }
 
-fn convert(
-    recipe: &Recipe,
-    source: &Path,
-    target: &Path,
-    precision: Precision,
-) -> anyhow::Result<Manifest> {
+fn convert(recipe: &Recipe, source: &Path, target: &Path, args: &Args) -> anyhow::Result<Manifest> {
     durable::create_folder(target)?;
     let bar = layers(&recipe.name);
     let mut progress = |done: usize, of: usize| {
@@ -150,12 +158,30 @@ fn convert(
         Kind::Embedder => import_embedder(name, source, target, progress)?,
         Kind::Decoder => {
             let source = gguf_in(source)?;
-            import_decoder(name, &source, target, precision, progress)?
+            let calibration = calibration(recipe, args)?;
+            let storage = Storage {
+                precision: args.precision(),
+                calibration: calibration.as_ref(),
+                small_cache: args.small_cache,
+            };
+            import_decoder(name, &source, target, storage, progress)?
         }
         Kind::Runtime => bail!("the runtime is no model: `almanac models fetch` installs it"),
     };
     bar.finish_and_clear();
     Ok(manifest)
+}
+
+/// The calibration that was brought, else that of the recipe's own model.
+fn calibration(recipe: &Recipe, args: &Args) -> anyhow::Result<Option<Calibration>> {
+    Ok(match (&args.calibration, recipe.calibration()) {
+        (Some(path), _) => Some(Calibration::open(path)?),
+        (None, Some(file)) => Some(Calibration::parse(
+            file.to_owned(),
+            Path::new(&recipe.name),
+        )?),
+        (None, None) => None,
+    })
 }
 
 /// The one GGUF file in the folder `source`; else `source` itself, also where it holds a graph made elsewhere: the
@@ -185,7 +211,7 @@ fn gguf_in(source: &Path) -> anyhow::Result<PathBuf> {
     }
 }
 
-fn fetched(setting: &Setting, recipe: &Recipe) -> anyhow::Result<Source> {
+fn fetched(setting: &Setting, recipe: &Recipe, small_cache: bool) -> anyhow::Result<Source> {
     let package = recipe.package_for(std::env::consts::ARCH)?;
     match package.and_then(|package| setting.cache.unpacked(recipe, package)) {
         Some((path, contents)) => Ok(Source {
@@ -193,6 +219,8 @@ fn fetched(setting: &Setting, recipe: &Recipe) -> anyhow::Result<Source> {
             note: Some(Note {
                 package_sha256: contents.sha256,
                 importer: format!("{} graphs {}", env!("CARGO_PKG_VERSION"), GRAPHS),
+                calibration_sha256: recipe.calibration().map(Digest::of),
+                small_cache: small_cache && recipe.kind == Kind::Decoder,
             }),
         }),
         None if package.is_some() => bail!(

@@ -8,13 +8,14 @@ use prost::Message as _;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 
+use super::calibration::Calibration;
 use super::onnx::ModelProto;
 use super::weights::{SafetensorsWeights, Weight, WeightSource, transpose};
 use super::{quantise_rows, read_json};
 use crate::durable::{self, FileError};
 use crate::model::ModelError;
 use crate::model::adapter::{FORMAT, MAX_RANK, MODULES, names};
-use crate::model::folder::{GRAPH_FILE, Manifest};
+use crate::model::folder::{CALIBRATION_FILE, GRAPH_FILE, Manifest};
 
 /// What PEFT writes before every name.
 const PREFIX: &str = "base_model.model.";
@@ -59,8 +60,13 @@ pub fn import_adapter(source: &Path, base: &Path, out: &Path) -> Result<(), Mode
     let scale = config.lora_alpha / if config.use_rslora { rank.sqrt() } else { rank };
     let weights_path = source.join("adapter_model.safetensors");
     let weights = SafetensorsWeights::open(&weights_path, PREFIX)?;
-    let converted = convert(&weights, &inputs_of(base)?, scale)?;
-    write(&converted, &Manifest::open(base)?, out)
+    let manifest = Manifest::open(base)?;
+    let calibration = match manifest.files.contains_key(CALIBRATION_FILE) {
+        true => Some(Calibration::open(&base.join(CALIBRATION_FILE))?),
+        false => None,
+    };
+    let converted = convert(&weights, &inputs_of(base, calibration)?, scale)?;
+    write(&converted, &manifest, out)
 }
 
 /// What a decoder takes of adapters.
@@ -69,10 +75,12 @@ struct Inputs {
     widths: BTreeMap<String, usize>,
     /// Whether first factors go in as int8.
     whole: bool,
+    /// What is folded into its weights.
+    calibration: Option<Calibration>,
 }
 
 /// The inputs for adapters of the decoder in `base`.
-fn inputs_of(base: &Path) -> Result<Inputs, ModelError> {
+fn inputs_of(base: &Path, calibration: Option<Calibration>) -> Result<Inputs, ModelError> {
     let path = base.join(GRAPH_FILE);
     let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let model = ModelProto::decode(&bytes[..])
@@ -94,7 +102,11 @@ fn inputs_of(base: &Path) -> Result<Inputs, ModelError> {
             "this decoder has no inputs for adapters; import it again",
         ));
     }
-    Ok(Inputs { widths, whole })
+    Ok(Inputs {
+        widths,
+        whole,
+        calibration,
+    })
 }
 
 /// A tensor of the file.
@@ -150,10 +162,13 @@ fn convert(
                 let size = inputs.widths.get(&name).copied();
                 size.ok_or_else(|| ModelError::file(weights.path(), none()))
             };
-            let pairs = fitting(pairs, (size("a")?, size("b")?)).map_err(|reason| {
+            let mut pairs = fitting(pairs, (size("a")?, size("b")?)).map_err(|reason| {
                 ModelError::file(weights.path(), format!("layer {block}, {module}: {reason}"))
             })?;
-            for (part, (a, b)) in parts.iter().zip(&pairs) {
+            for (part, (a, b)) in parts.iter().zip(&mut pairs) {
+                if let Some(calibration) = &inputs.calibration {
+                    calibration.adapt(block, part, a, b);
+                }
                 store(
                     &names(block, part),
                     (a, b),
@@ -324,6 +339,7 @@ mod tests {
         let inputs = Inputs {
             widths: BTreeMap::from([("lora.0.o.a".to_owned(), 8)]),
             whole: false,
+            calibration: None,
         };
         let error = convert(&weights, &inputs, 1.0)
             .err()

@@ -8,9 +8,11 @@ pub mod adapter;
 mod bare;
 mod bert;
 mod blocks;
+mod calibration;
 mod decoder_folder;
 mod decoder_gguf;
 mod gguf;
+mod linear;
 mod llama;
 mod onnx;
 mod rope;
@@ -26,17 +28,21 @@ use std::path::Path;
 use serde_json::Value;
 
 pub(super) use bare::without_adapters;
+pub use calibration::Calibration;
+pub(super) use linear::quantise_rows;
 pub use llama::Precision;
-pub(super) use llama::quantise_rows;
 pub(super) use several::for_several;
 pub(super) use weights::transpose;
 
 use self::bert::BertShape;
+use self::calibration::Calibrated;
 use self::llama::LlamaShape;
 use self::onnx::GraphBuilder;
 use self::weights::{SafetensorsWeights, WeightSource};
 use super::ModelError;
-use super::folder::{CHAT_TEMPLATE_FILE, GRAPH_FILE, Kind, Manifest, TOKENIZER_FILE, WEIGHTS_FILE};
+use super::folder::{
+    CALIBRATION_FILE, CHAT_TEMPLATE_FILE, GRAPH_FILE, Kind, Manifest, TOKENIZER_FILE, WEIGHTS_FILE,
+};
 use crate::durable::{self, FileError};
 
 /// Layers done, of how many.
@@ -45,24 +51,45 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 /// Version of the graphs that are written: a model that was imported with another is worth importing anew.
 pub const GRAPHS: u32 = 2;
 
+/// How a decoder is stored, and what makes it so.
+#[derive(Clone, Copy, Debug)]
+pub struct Storage<'a> {
+    /// Of weights and products.
+    pub precision: Precision,
+    /// What was measured of it, if anything: the 8-bit graph then loses less.
+    pub calibration: Option<&'a Calibration>,
+    /// Whether the cache keeps keys and values in 8 bits, a quarter of the memory; needs a calibration.
+    pub small_cache: bool,
+}
+
+impl From<Precision> for Storage<'_> {
+    fn from(precision: Precision) -> Self {
+        Storage {
+            precision,
+            calibration: None,
+            small_cache: false,
+        }
+    }
+}
+
 /// Imports a decoder of the Llama family from a GGUF file or a `transformers` folder into `out`.
 ///
 /// Blocking; takes seconds to minutes. `out` is complete when its `model.toml` is there, which is
 /// written last.
 ///
 /// # Errors
-/// The source is of another kind or broken, or `out` cannot be written.
+/// The source is of another kind or broken, the scales are for another one, or `out` cannot be written.
 pub fn import_decoder(
     name: &str,
     source: &Path,
     out: &Path,
-    precision: Precision,
+    storage: Storage<'_>,
     progress: Progress<'_>,
 ) -> Result<Manifest, ModelError> {
     begin(out)?;
     let target = Target {
         out,
-        precision,
+        storage,
         progress,
     };
     let details = if source.is_dir() {
@@ -70,13 +97,16 @@ pub fn import_decoder(
     } else {
         decoder_gguf::import(source, target)?
     };
-    let mut manifest = Manifest::new(Kind::Decoder, name, precision);
+    let mut manifest = Manifest::new(Kind::Decoder, name, storage.precision);
     manifest.context_tokens = details.context;
     manifest.end_tokens = details.end_tokens;
-    manifest.seal(
-        out,
-        &[GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE, CHAT_TEMPLATE_FILE],
-    )
+    let mut files = vec![GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE, CHAT_TEMPLATE_FILE];
+    // Adapters that come later have to be moved along.
+    if let Some(calibration) = storage.calibration {
+        durable::replace(&out.join(CALIBRATION_FILE), calibration.file())?;
+        files.push(CALIBRATION_FILE);
+    }
+    manifest.seal(out, &files)
 }
 
 /// Imports a BERT sentence embedder from a sentence-transformers folder into `out`; blocking.
@@ -138,7 +168,7 @@ struct DecoderDetails {
 /// Where a decoder is imported to, and how.
 struct Target<'a> {
     out: &'a Path,
-    precision: Precision,
+    storage: Storage<'a>,
     progress: Progress<'a>,
 }
 
@@ -147,9 +177,30 @@ fn write_decoder(
     shape: &LlamaShape,
     target: Target<'_>,
 ) -> Result<(), ModelError> {
-    let progress = target.progress;
+    let (progress, storage) = (target.progress, target.storage);
+    if storage.small_cache && storage.calibration.is_none() {
+        return Err(ModelError::file(
+            weights.path(),
+            "keys and values can be kept in 8 bits only where they were measured; give the import the file that \
+             training/calibrate.py writes",
+        ));
+    }
+    let calibrated;
+    let weights = match storage.calibration {
+        Some(calibration) => {
+            calibration
+                .check(shape)
+                .map_err(|reason| ModelError::file(weights.path(), reason))?;
+            calibrated = Calibrated {
+                source: weights,
+                calibration,
+            };
+            &calibrated
+        }
+        None => weights,
+    };
     write_graph(target.out, |graph| {
-        llama::write_decoder(graph, weights, shape, target.precision, &mut |done| {
+        llama::write_decoder(graph, weights, shape, storage, &mut |done| {
             progress(done, shape.layers);
         })
     })

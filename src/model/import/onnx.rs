@@ -86,6 +86,7 @@ message!(
         #[prost(string, tag = "1")] name: String,
         #[prost(float, optional, tag = "2")] f: Option<f32>,
         #[prost(int64, optional, tag = "3")] i: Option<i64>,
+        #[prost(bytes = "vec", optional, tag = "4")] s: Option<Vec<u8>>,
         #[prost(int64, repeated, packed = "false", tag = "8")] ints: Vec<i64>,
         #[prost(int32, tag = "20")] kind: i32,
     }
@@ -153,6 +154,8 @@ pub enum Attribute {
     Float(&'static str, f32),
     /// `INTS`
     Ints(&'static str, Vec<i64>),
+    /// `STRING`
+    Text(&'static str, &'static str),
 }
 
 /// Builds a graph node by node, writing large constants to `data` as they come.
@@ -344,7 +347,7 @@ pub(super) fn value_info(name: &str, element: ElementType, shape: &[Dim<'_>]) ->
     }
 }
 
-/// `AttributeProto.AttributeType`: FLOAT is 1, INT is 2, INTS is 7.
+/// `AttributeProto.AttributeType`: FLOAT is 1, INT is 2, STRING is 3, INTS is 7.
 pub(super) fn attribute(attribute: &Attribute) -> AttributeProto {
     match attribute {
         Attribute::Int(name, value) => AttributeProto {
@@ -363,6 +366,12 @@ pub(super) fn attribute(attribute: &Attribute) -> AttributeProto {
             name: (*name).to_owned(),
             ints: values.clone(),
             kind: 7,
+            ..AttributeProto::default()
+        },
+        Attribute::Text(name, text) => AttributeProto {
+            name: (*name).to_owned(),
+            s: Some(text.as_bytes().to_vec()),
+            kind: 3,
             ..AttributeProto::default()
         },
     }

@@ -52,6 +52,12 @@ const BUILT_IN: &[(&str, &str)] = &[
     ),
 ];
 
+/// The calibrations built into this binary, by the recipe of the decoder that was measured.
+const CALIBRATION: &[(&str, &[u8])] = &[(
+    "smollm2-135m-instruct",
+    include_bytes!("../../../models/smollm2-135m-instruct.calibration.safetensors"),
+)];
+
 /// How to get one model or the runtime.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +204,14 @@ impl Recipe {
             .iter()
             .map(|(path, text)| Recipe::parse(text, Path::new(path)))
             .collect()
+    }
+
+    /// The file of what was measured of this decoder's activations, where it was.
+    pub fn calibration(&self) -> Option<&'static [u8]> {
+        let mut measured = CALIBRATION.iter();
+        measured
+            .find(|(name, _)| *name == self.name)
+            .map(|(_, file)| *file)
     }
 
     /// The package for the processor `architecture`, or `None` where the operator brings the model.

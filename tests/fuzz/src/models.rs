@@ -168,7 +168,7 @@ const CONFIG: &[&str] = &[
 /// Imports what lies at `source` and, where that worked, opens what can be opened without the runtime.
 fn decoder(source: &Path) {
     let out = scratch::folder().join("out");
-    let imported = import_decoder("x", source, &out, Precision::Int8, &mut |_, _| {});
+    let imported = import_decoder("x", source, &out, Precision::Int8.into(), &mut |_, _| {});
     if let Ok(manifest) = imported {
         manifest.verify(&out).expect("what was written is there");
         read_text(&out);
@@ -256,7 +256,7 @@ fn adapter(data: &[u8]) {
 fn adapters() -> Vec<Vec<u8>> {
     let source = scratch::file("seed.gguf", &tiny::ggufs()[0]);
     let out = scratch::folder().join("seed");
-    import_decoder("x", &source, &out, Precision::Int8, &mut |_, _| {})
+    import_decoder("x", &source, &out, Precision::Int8.into(), &mut |_, _| {})
         .expect("the tiny model is right");
     let graph = std::fs::read(out.join("model.onnx")).expect("it was written");
     let (config, weights) = tiny::peft();
