@@ -11,7 +11,7 @@ use super::passages::{Hits, Passage, PassageQuery, Passages};
 use super::prompt::{self, MOST_READINGS, NOT_SAID, Prompt, PromptParts};
 use super::quote::{self, Asked, candidates};
 use super::relevance::{Features, holds};
-use super::{AnswerError, relevance, words};
+use super::{AnswerError, readings, relevance, words};
 use crate::config::{AnswerConfig, Drafting};
 use crate::model::{Decline, Embedder, Finish, GenerateRequest, Generator, Message};
 use crate::types::{Place, Question, Reading, Timing, Tokens};
@@ -162,7 +162,7 @@ impl Answerer {
         let mut candidates = candidates(&asked, &hits.hits, embedder)?;
         quote::keep_best(&mut hits.hits, &mut candidates, top_k);
         let sent = &question.readings[..question.readings.len().min(MOST_READINGS)];
-        let verdict = quote::verdict(&asked, sent, &candidates);
+        let verdict = readings::verdict(&asked, sent, &candidates);
         let mut features = Features::of(&asked, &place, &hits, &candidates);
         if let Some(verdict) = &verdict {
             let of = &candidates[verdict.sentence];

@@ -35,6 +35,20 @@ const WORDS_BESIDE: usize = 6;
 /// Words behind "of" that say what a share is of: `of the sampled squares`.
 const SHARED_WORDS: usize = 3;
 
+/// What joins a part to the whole that it is counted among, and what may stand for the part: `five in 100`.
+const AMONG: &[&str] = &["of", "in", "among"];
+const PART: &[&str] = &["more", "fewer", "less", "out"];
+
+/// Verbs that say how many things to look at, and what may stand between them and the number.
+const SAMPLING: &[&str] = &[
+    "check", "collect", "dig", "examine", "gather", "inspect", "look", "open", "pick", "pluck",
+    "pull", "sample", "scout", "search", "select", "stop", "take", "visit",
+];
+const BESIDE: &[&str] = &[
+    "a", "about", "all", "another", "at", "each", "in", "least", "more", "on", "or", "over",
+    "some", "than", "the", "through", "to", "up",
+];
+
 /// What parts the words of one limit from those of the next.
 const BREAKS: &[&str] = &["; ", ". ", ", ", " and ", " but ", " or ", " while "];
 
@@ -113,7 +127,7 @@ pub fn limits<'a>(of: &[&'a Quantity], sentence: &str) -> Vec<Limit<'a>> {
     let of: Vec<&Quantity> = of
         .iter()
         .copied()
-        .filter(|one| !is_whole(one, sentence))
+        .filter(|one| !is_whole(one, sentence) && !is_sample(one, sentence))
         .collect();
     let mut found = Vec::new();
     let mut at = 0;
@@ -204,9 +218,32 @@ fn are_bounds(first: &Quantity, second: &Quantity, sentence: &str) -> bool {
 
 /// The 100 of "five or more of the 100 flowers": what is counted among, not a limit.
 fn is_whole(one: &Quantity, sentence: &str) -> bool {
-    let before = sentence.get(..one.start).unwrap_or_default().trim_end();
-    let before = before.strip_suffix(" the").unwrap_or(before);
-    before.strip_suffix(" of").is_some_and(|part| {
-        part.ends_with(" more") || part.ends_with(" fewer") || part.ends_with(" out")
-    })
+    let before: Vec<String> = words_before(one, sentence);
+    let mut before = before.iter().map(String::as_str).rev();
+    let mut last = before.next();
+    if last == Some("the") {
+        last = before.next();
+    }
+    let part = before.next();
+    last.is_some_and(|word| AMONG.contains(&word))
+        && part.is_some_and(|part| PART.contains(&part) || words::is_number(part))
+}
+
+/// The 100 of "pluck 100 flowers": what is looked at, not a limit.
+fn is_sample(one: &Quantity, sentence: &str) -> bool {
+    one.measure().is_none() && {
+        let before = words_before(one, sentence);
+        let verb = before
+            .iter()
+            .rev()
+            .find(|word| !BESIDE.contains(&word.as_str()));
+        verb.is_some_and(|verb| SAMPLING.contains(&verb.as_str()))
+    }
+}
+
+/// The words before a figure in its part of the sentence, in lower case.
+fn words_before(one: &Quantity, sentence: &str) -> Vec<String> {
+    let before = sentence.get(..one.start).unwrap_or_default();
+    let part = before.rsplit(['.', ';', ':', ',']).next().unwrap_or(before);
+    words::split(part).map(str::to_lowercase).collect()
 }

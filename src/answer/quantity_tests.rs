@@ -1,6 +1,6 @@
 //! What counts as the same quantity, and what does not.
 
-use super::quantity::{Kind, MonthPart, Quantity, quantities};
+use super::quantity::{Kind, MonthPart, Quantity, limits, quantities};
 
 fn one(text: &str) -> Quantity {
     let mut all = quantities(text);
@@ -194,4 +194,20 @@ fn any_text_is_read_without_panic() {
     ] {
         let _ = quantities(text);
     }
+}
+
+#[test]
+fn five_of_the_100_flowers_are_flowers() {
+    let found =
+        limits("Spray when five or more of the 100 flowers are damaged, or 6 of 10 leaves.");
+    let things: Vec<_> = found
+        .iter()
+        .map(|one| (one.value(), one.things()))
+        .collect();
+    let of = |value: f64, thing: &str| {
+        things
+            .iter()
+            .any(|(number, things)| *number == Some(value) && *things == [thing.to_owned()])
+    };
+    assert!(of(5.0, "flower") && of(6.0, "leaf"), "{things:?}");
 }

@@ -6,7 +6,6 @@ use super::guard::stated;
 use super::passages::{Hit, Passages};
 use super::quantity::Quantity;
 use super::sentences::{Sentence, sentences};
-use super::verdict::{Choice, Verdict};
 use super::wants::Wants;
 use super::{verdict, words};
 use crate::model::{Embedder, ModelError};
@@ -90,7 +89,7 @@ impl Asked {
     }
 
     /// Whether `reading` can be what the question is about, and not something that was sent along.
-    fn is_about(&self, reading: &Reading) -> bool {
+    pub fn is_about(&self, reading: &Reading) -> bool {
         verdict::measured(reading)
             .is_some_and(|measured| self.wants.concerns(&measured, &verdict::name(reading)))
     }
@@ -321,35 +320,7 @@ pub fn keep_best(hits: &mut Vec<Hit>, candidates: &mut Vec<Candidate>, top_k: us
 }
 
 /// How near a second sentence must come to the best to be quoted beside it.
-const SECOND: f32 = 0.75;
-
-/// The candidates that come so near to the best one that either may answer.
-fn near_best(candidates: &[Candidate]) -> &[Candidate] {
-    let best = candidates.first().map_or(0.0, |best| best.score);
-    let near = candidates.partition_point(|one| one.score >= SECOND * best);
-    &candidates[..near]
-}
-
-/// What a sentence that names a reading gains, as a share of the best candidate's score, when the reading's limit is sought:
-/// of 40 readings of the development and training parts 33 find their limit without it, 36 with it.
-const NAMED_WEIGHT: f32 = 0.15;
-
-/// One of `readings` beside the limit in one of the candidates that come near the best; `None` where there is no
-/// such reading or limit, or where `asked` asks for a figure of its own.
-pub fn verdict(asked: &Asked, readings: &[Reading], candidates: &[Candidate]) -> Option<Verdict> {
-    let near = near_best(candidates);
-    let sentences: Vec<&str> = near.iter().map(|one| one.text.as_str()).collect();
-    let best = near.first().map_or(1.0, |best| best.score);
-    let choice = Choice {
-        weight: &|at, reading| {
-            let named = verdict::named(reading, &words::content(&near[at].text));
-            let weight = near[at].score + NAMED_WEIGHT * best * named;
-            asked.is_about(reading).then_some(weight)
-        },
-        shared: &|context| asked.coverage(context, &BTreeSet::new()),
-    };
-    verdict::verdict(readings, &sentences, &choice)
-}
+pub const SECOND: f32 = 0.75;
 
 /// The one or two best sentences, in the order of their passage, at most `max_chars` long together;
 /// a single longer one is cut at a word.

@@ -191,8 +191,9 @@ impl<'a> Reader<'a> {
             next = after;
         }
         let open = self.is_open_ended(next);
-        let (mut scale, mut after) = self.scale(next + if open { 2 } else { 0 });
-        if open {
+        let behind = next + if open { 2 } else { 0 };
+        let (mut scale, mut after) = self.scale(self.whole(behind).unwrap_or(behind));
+        if open || self.whole(behind).is_some() {
             after = next;
         } else if spelled && scale.is_bare() {
             return None;
@@ -224,6 +225,15 @@ impl<'a> Reader<'a> {
         self.open_ended
             && self.word(at).as_deref() == Some("or")
             && self.word(at + 1).is_some_and(more)
+    }
+
+    /// The token after the second number of `five of the 100 flowers`: what it counts the first one counts, too.
+    fn whole(&self, at: usize) -> Option<usize> {
+        let of = self.open_ended && self.word(at).as_deref() == Some("of");
+        let number = at + 1 + usize::from(self.word(at + 1).as_deref() == Some("the"));
+        of.then(|| self.number(number))
+            .flatten()
+            .map(|(_, next, _)| next)
     }
 
     /// Four digits without a comma.
@@ -267,13 +277,13 @@ impl<'a> Reader<'a> {
                 .is_some();
             return measured.then_some((Number::exact(0.5), next, true));
         }
-        let mut value = small(&word)?;
+        let mut value = words::small(&word)?;
         let mut next = at + 1;
         if value >= 20.0 {
             let unit = next + usize::from(self.mark(next, '-'));
             if let Some(more) = self
                 .word(unit)
-                .and_then(|word| small(&word))
+                .and_then(|word| words::small(&word))
                 .filter(|more| *more < 10.0)
             {
                 value += more;
@@ -358,37 +368,4 @@ impl<'a> Reader<'a> {
             .take_while(|back| !self.mark(*back, '.') && !self.mark(*back, ';'))
             .any(|back| self.word(back).as_deref() == Some("ph"))
     }
-}
-
-/// The number that a word from `one` to `nineteen`, or a round ten, stands for.
-pub(super) fn small(word: &str) -> Option<f64> {
-    let names = [
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    let tens = [
-        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-    ];
-    let index = |list: &[&str]| list.iter().position(|name| *name == word);
-    // Lossless: positions in short lists.
-    index(&names)
-        .map(|at| (at + 1) as f64)
-        .or_else(|| index(&tens).map(|at| ((at + 2) * 10) as f64))
 }

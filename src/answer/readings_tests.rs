@@ -1,7 +1,8 @@
 //! Which limit of the found passages a reading is held against.
 
 use super::passages::{PassageQuery, Passages};
-use super::quote::{self, Asked, candidates};
+use super::quote::{Asked, candidates};
+use super::readings;
 use super::testing::{Shelf, reading};
 use crate::types::{Place, Reading};
 
@@ -19,7 +20,7 @@ fn told(heading: &str, passage: &str, question: &str, reading: Reading) -> Optio
     };
     let hits = shelf.search(&query).expect("a shelf never fails").hits;
     let found = candidates(&asked, &hits, None).expect("without an embedder");
-    quote::verdict(&asked, &sent, &found).map(|verdict| verdict.text)
+    readings::verdict(&asked, &sent, &found).map(|verdict| verdict.text)
 }
 
 #[test]
@@ -53,4 +54,25 @@ fn a_reading_is_left_aside_where_another_figure_is_asked() {
     };
     assert_eq!(of("How high may I stack the paddy bags?"), None);
     assert!(of("Is the paddy dry enough to store?").is_some());
+}
+
+#[test]
+fn the_nights_have_no_limit_for_the_water() {
+    let nights = "Several nights at 75 °F or more spoil the grain.";
+    let of = |name: &str| {
+        let asked = "Is the flood too cold for the rice?";
+        told("Rice", nights, asked, reading(name, 61.0, "°F"))
+    };
+    assert_eq!(of("water-temperature"), None);
+    assert!(of("night-temperature").is_some_and(|text| text.contains("is below 75 °F")));
+}
+
+#[test]
+fn how_many_to_look_at_is_no_limit() {
+    let worms = "Pluck 100 cotton flowers at random and open them. \
+        Spray when five or more of the 100 flowers are damaged.";
+    let asked = "Opened 100 flowers, here is how many were bad. Must I spray?";
+    let bad = reading("damaged-flowers", 7.0, "flower");
+    let told = told("Pink bollworm", worms, asked, bad);
+    assert!(told.is_some_and(|text| text.contains("is above five")));
 }

@@ -1,7 +1,7 @@
 //! Reads what follows a number: its unit, what it counts, and over what.
 
 use super::quantity::Scale;
-use super::reader::{self, Reader};
+use super::reader::Reader;
 use super::units::{self, CELSIUS, FAHRENHEIT, Unit};
 use super::words;
 
@@ -77,7 +77,7 @@ impl Reader<'_> {
     fn thing(&self, at: usize) -> Option<String> {
         let word = self.word(at)?;
         // "three leaves carry six whiteflies": the second number counts things of its own.
-        (!words::is_stop(&word) && reader::small(&word).is_none()).then_some(word)
+        (!words::is_stop(&word) && words::small(&word).is_none()).then_some(word)
     }
 
     /// `per acre`, `/ha`, `an acre`, `of nitrogen per acre`, `N/acre`: added to `scale`.

@@ -109,6 +109,44 @@ pub fn content(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Whether `word` is a number, in figures or spelled out.
+pub fn is_number(word: &str) -> bool {
+    small(word).is_some() || word.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The number that a word from `one` to `nineteen`, or a round ten, stands for.
+pub fn small(word: &str) -> Option<f64> {
+    let names = [
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    let tens = [
+        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ];
+    let index = |list: &[&str]| list.iter().position(|name| *name == word);
+    // Lossless: positions in short lists.
+    index(&names)
+        .map(|at| (at + 1) as f64)
+        .or_else(|| index(&tens).map(|at| ((at + 2) * 10) as f64))
+}
+
 /// What a growth stage is: `V6` vegetative, `R3` reproductive; `None` for another word.
 pub fn stage(word: &str) -> Option<&'static str> {
     let mut characters = word.chars();
