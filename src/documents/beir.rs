@@ -53,6 +53,8 @@ fn metadata(fields: &Map<String, Value>) -> Metadata {
         language: first(&["language", "lang"]),
         place: fields.get("place").map_or_else(Place::default, place),
         crops: all(&["crops", "crop"]),
+        // Programs write an empty list where they know of none.
+        every_crop: false,
         topics: all(&["topics", "topic", "keywords"]),
         pages: None,
     }

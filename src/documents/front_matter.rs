@@ -20,7 +20,7 @@ struct FrontMatter {
     authors: Words,
     place: Place,
     #[serde(rename = "crop", alias = "crops")]
-    crops: Words,
+    crops: Option<Words>,
     #[serde(rename = "topic", alias = "topics")]
     topics: Words,
     date: Option<String>,
@@ -33,6 +33,10 @@ struct FrontMatter {
 
 impl From<FrontMatter> for Metadata {
     fn from(matter: FrontMatter) -> Self {
+        let every_crop = matter
+            .crops
+            .as_ref()
+            .is_some_and(|crops| crops.0.is_empty());
         Metadata {
             id: matter.id,
             title: matter.title,
@@ -42,7 +46,8 @@ impl From<FrontMatter> for Metadata {
             licence: matter.licence,
             language: matter.language,
             place: matter.place,
-            crops: matter.crops.0,
+            crops: matter.crops.map_or_else(Vec::new, |crops| crops.0),
+            every_crop,
             topics: matter.topics.0,
             pages: None,
         }
@@ -178,6 +183,18 @@ mod tests {
         assert_eq!(matter.date.as_deref(), Some("2026-11-22"));
         assert_eq!(matter.licence.as_deref(), Some("CC0"));
         assert_eq!(rest, "Body");
+    }
+
+    #[test]
+    fn an_empty_list_of_crops_says_every_crop_and_an_empty_key_says_nothing() {
+        let crops = |line: &str| {
+            let text = format!("---\ntitle: Soil\n{line}\n---\nBody");
+            let (matter, _) = parse(&text).expect("valid");
+            (matter.crops, matter.every_crop)
+        };
+        assert_eq!(crops("crop: []"), (Vec::new(), true));
+        assert_eq!(crops("crop:"), (Vec::new(), false));
+        assert_eq!(crops("crop: maize"), (vec!["maize".to_owned()], false));
     }
 
     #[test]

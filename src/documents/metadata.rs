@@ -31,6 +31,8 @@ pub struct Metadata {
     pub place: Place,
     /// Crops, as written.
     pub crops: Vec<String>,
+    /// Whether it says itself that it is about no crop in particular.
+    pub every_crop: bool,
     /// Topics, as written.
     pub topics: Vec<String>,
     /// Number of pages.
@@ -53,7 +55,11 @@ impl Metadata {
                 true => other.place,
                 false => self.place,
             },
-            crops: longer(self.crops, other.crops),
+            every_crop: self.every_crop || (self.crops.is_empty() && other.every_crop),
+            crops: match self.every_crop {
+                true => Vec::new(),
+                false => longer(self.crops, other.crops),
+            },
             topics: longer(self.topics, other.topics),
             pages: self.pages.or(other.pages),
         }
@@ -85,6 +91,7 @@ impl Metadata {
                 district: self.place.district.and_then(word),
             },
             crops: list(self.crops),
+            every_crop: self.every_crop,
             topics: list(self.topics),
             pages: self.pages,
         }

@@ -22,6 +22,23 @@ fn place(tags: &Tags) -> Option<(String, Origin)> {
 }
 
 #[test]
+fn a_file_that_is_about_no_crop_in_particular_gets_none_from_its_folder_or_headings() {
+    let metadata = Metadata {
+        every_crop: true,
+        ..Metadata::default()
+    };
+    let folder = Tags {
+        crops: tagged(["rice".to_owned()], Origin::FolderRule),
+        ..Tags::default()
+    };
+    let sections = [section("Millet as a cover crop", "Millet leaves straw.")];
+    let tags = Tags::find(&metadata, folder, "Soil health", &sections);
+    assert_eq!(tags.crops(), Vec::<String>::new());
+    let unsaid = find("Soil health", &sections);
+    assert_eq!(unsaid.crops(), ["millet"]);
+}
+
+#[test]
 fn what_the_file_says_wins_over_its_folder_and_that_over_its_title() {
     let metadata = Metadata {
         place: Place::new("US", "Iowa"),

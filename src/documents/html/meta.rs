@@ -56,6 +56,7 @@ pub(super) fn metadata(tree: &Tree, heading: Option<String>) -> Metadata {
             _ => Place::default(),
         },
         crops: found.list(&["almanac:crop"]),
+        every_crop: false,
         topics: found.list(&["almanac:topic", "keywords", "citation_keywords"]),
         pages: None,
     }
