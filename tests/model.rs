@@ -172,7 +172,7 @@ fn perplexity_is_the_references_in_single_precision_and_near_it_in_eight_bits() 
     );
     assert!((single / reference - 1.0).abs() < 1e-3);
     assert!(
-        eight / reference < 1.06,
+        eight / reference < 1.03,
         "int8 loses {:.1} %",
         100.0 * (eight / reference - 1.0)
     );
@@ -191,7 +191,8 @@ fn a_cache_in_8_bits_costs_little_and_no_logit_depends_on_the_cut() {
         "perplexity {small_perplexity:.3} with a small cache, {whole:.3} with the default one"
     );
     assert!((small_perplexity / whole - 1.0).abs() < 0.02);
-    assert_eq!(cut_difference(&mut small, 96).expect("runs"), 0.0);
+    let cut = almanac::model::measure::cut_difference(&mut small, 96);
+    assert_eq!(cut.expect("runs"), 0.0);
 }
 
 #[test]
