@@ -385,6 +385,13 @@ fn size(values: impl ExactSizeIterator<Item = f32>) -> f32 {
     (values.map(|value| value * value).sum::<f32>() / count).sqrt()
 }
 
+/// The size of their differences, as a share of the size of `right`.
+fn apart(found: &[f32], right: &[f32]) -> f32 {
+    let pairs = found.iter().zip(right);
+    let off: Vec<f32> = pairs.map(|(found, right)| found - right).collect();
+    size(off.into_iter()) / size(right.iter().copied())
+}
+
 fn runtime() -> Runtime {
     let library = models::folder().join("runtime/libonnxruntime.so");
     Runtime::load(&library, 1).expect("ONNX Runtime")
@@ -411,9 +418,7 @@ fn tiny_decoders_of_every_kind_give_the_references_logits() {
     for case in &references.cases {
         let off = |precision: Precision| {
             let ours = logits(&runtime, case, references.context, precision.into());
-            let pairs = ours.iter().zip(&case.logits);
-            let off: Vec<f32> = pairs.map(|(ours, theirs)| ours - theirs).collect();
-            size(off.into_iter()) / size(case.logits.iter().copied())
+            apart(&ours, &case.logits)
         };
         let (single, eight) = (off(Precision::F32), off(Precision::Int8));
         println!(
@@ -426,7 +431,7 @@ fn tiny_decoders_of_every_kind_give_the_references_logits() {
 }
 
 /// A calibration with arbitrary scales that fits the case, as `training/calibrate.py` writes one.
-fn scales(case: &Case) -> Vec<u8> {
+fn calibration(case: &Case) -> Calibration {
     let mut tensors = Vec::new();
     for layer in 0..case.layers {
         for (module, shape) in [
@@ -451,7 +456,8 @@ fn scales(case: &Case) -> Vec<u8> {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
         (name, view.expect("sizes match"))
     });
-    safetensors::serialize(views, None).expect("it can be written")
+    let file = safetensors::serialize(views, None).expect("it can be written");
+    Calibration::parse(file, Path::new("scales")).expect("they fit each other")
 }
 
 #[test]
@@ -459,12 +465,11 @@ fn smoothing_moves_numbers_between_layers_and_changes_no_bit_of_single_precision
     let references = references();
     let runtime = runtime();
     for case in &references.cases {
-        let calibration = Calibration::parse(scales(case), Path::new("scales")).expect("scales");
-        let logits = |precision, calibration| {
+        let calibration = calibration(case);
+        let logits = |precision: Precision, calibration| {
             let storage = Storage {
-                precision,
                 calibration,
-                small_cache: false,
+                ..precision.into()
             };
             logits(&runtime, case, references.context, storage)
         };
@@ -486,7 +491,7 @@ fn a_cache_in_8_bits_moves_logits_a_little() {
     let references = references();
     let runtime = runtime();
     for case in &references.cases {
-        let calibration = Calibration::parse(scales(case), Path::new("scales")).expect("scales");
+        let calibration = calibration(case);
         let storage = |small_cache| Storage {
             precision: Precision::F32,
             calibration: Some(&calibration),
@@ -494,9 +499,7 @@ fn a_cache_in_8_bits_moves_logits_a_little() {
         };
         let small = logits(&runtime, case, references.context, storage(true));
         let whole = logits(&runtime, case, references.context, storage(false));
-        let pairs = small.iter().zip(&whole);
-        let off: Vec<f32> = pairs.map(|(small, whole)| small - whole).collect();
-        let off = size(off.into_iter()) / size(whole.into_iter());
+        let off = apart(&small, &whole);
         println!("{}: a small cache moves logits by {off:.1e}", case.name);
         assert!(0.0 < off && off < 0.2, "{}: {off}", case.name);
     }
@@ -524,13 +527,12 @@ fn scales_of_another_decoder_are_refused() {
     let case = &references.cases[0];
     let mut other = case.clone();
     other.intermediate += 2;
-    let calibration = Calibration::parse(scales(&other), Path::new("scales")).expect("scales");
+    let calibration = calibration(&other);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let source = case.publish(folder.path(), references.context);
     let storage = Storage {
-        precision: Precision::Int8,
         calibration: Some(&calibration),
-        small_cache: false,
+        ..Precision::Int8.into()
     };
     let out = folder.path().join("out");
     let imported = import_decoder("tiny", &source, &out, storage, &mut |_, _| {});

@@ -109,14 +109,12 @@ impl Tags {
         };
         let text = LazyText::new(sections);
         let place = own.place.or(folder.place);
-        let crops = match metadata.every_crop {
-            true => Vec::new(),
-            false => first_of([own.crops, folder.crops]),
-        };
+        let crops = first_of([own.crops, folder.crops]);
         let said = first_of([own.topics, folder.topics]);
         Tags {
             place: place.or_else(|| found_place(title, sections, &text)),
-            crops: match crops.is_empty() && !metadata.every_crop {
+            crops: match crops.is_empty() {
+                _ if metadata.every_crop => Vec::new(),
                 true => found_crops(title, sections, &text),
                 false => crops,
             },

@@ -61,11 +61,7 @@ pub fn import_adapter(source: &Path, base: &Path, out: &Path) -> Result<(), Mode
     let weights_path = source.join("adapter_model.safetensors");
     let weights = SafetensorsWeights::open(&weights_path, PREFIX)?;
     let manifest = Manifest::open(base)?;
-    let calibration = match manifest.files.contains_key(CALIBRATION_FILE) {
-        true => Some(Calibration::open(&base.join(CALIBRATION_FILE))?),
-        false => None,
-    };
-    let converted = convert(&weights, &inputs_of(base, calibration)?, scale)?;
+    let converted = convert(&weights, &inputs_of(base, &manifest)?, scale)?;
     write(&converted, &manifest, out)
 }
 
@@ -79,8 +75,8 @@ struct Inputs {
     calibration: Option<Calibration>,
 }
 
-/// The inputs for adapters of the decoder in `base`.
-fn inputs_of(base: &Path, calibration: Option<Calibration>) -> Result<Inputs, ModelError> {
+/// The inputs for adapters of the decoder in `base`, whose `manifest` says whether it was calibrated.
+fn inputs_of(base: &Path, manifest: &Manifest) -> Result<Inputs, ModelError> {
     let path = base.join(GRAPH_FILE);
     let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let model = ModelProto::decode(&bytes[..])
@@ -102,6 +98,10 @@ fn inputs_of(base: &Path, calibration: Option<Calibration>) -> Result<Inputs, Mo
             "this decoder has no inputs for adapters; import it again",
         ));
     }
+    let calibration = match manifest.files.contains_key(CALIBRATION_FILE) {
+        true => Some(Calibration::open(&base.join(CALIBRATION_FILE))?),
+        false => None,
+    };
     Ok(Inputs {
         widths,
         whole,

@@ -21,6 +21,7 @@ use std::path::Path;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use super::blocks::BlockType;
 use super::llama::LlamaShape;
 use super::read_bounded;
 use super::weights::{Weight, WeightSource};
@@ -255,11 +256,7 @@ fn powers(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f32>
 /// Largest absolute values, single precision.
 fn sizes(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, String> {
     let view = tensor(tensors, name, Dtype::F32)?;
-    let (numbers, _) = view.data().as_chunks::<4>();
-    let sizes: Vec<f32> = numbers
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
-        .collect();
+    let sizes = BlockType::F32.dequantise(view.data());
     match sizes.iter().all(|size| size.is_finite() && *size >= 0.0) {
         true => Ok(sizes),
         false => Err(format!("{name} has numbers that are no sizes")),
