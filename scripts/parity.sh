@@ -29,6 +29,8 @@ command -v qemu-x86_64 >/dev/null || packages="$packages qemu-user"
 if arm64; then
     dpkg --print-foreign-architectures | grep -qx arm64 || as_root dpkg --add-architecture arm64
     command -v aarch64-linux-gnu-gcc >/dev/null || packages="$packages gcc-aarch64-linux-gnu"
+    # The cross compiler only recommends the C library that it compiles for.
+    dpkg -s libc6-dev-arm64-cross >/dev/null 2>&1 || packages="$packages libc6-dev-arm64-cross"
     dpkg -s libsystemd-dev:arm64 >/dev/null 2>&1 || packages="$packages libsystemd-dev:arm64"
     # ONNX Runtime is written in C++.
     dpkg -s libstdc++6:arm64 >/dev/null 2>&1 || packages="$packages libstdc++6:arm64"
