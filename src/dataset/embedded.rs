@@ -101,12 +101,7 @@ impl GeneratorTeacher {
             Role::User,
             format!("About: {about}\nSentence: {sentence}"),
         ));
-        let request = GenerateRequest {
-            messages,
-            max_tokens: MOST_TOKENS,
-            adapter: None,
-            decline: None,
-        };
+        let request = GenerateRequest::new(messages, MOST_TOKENS);
         let mut said = String::new();
         let generated = self.generator.generate(&request, &mut |text| {
             said.push_str(text);
