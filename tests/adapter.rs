@@ -117,10 +117,8 @@ fn written(
     most: usize,
 ) -> String {
     let request = GenerateRequest {
-        messages: reference.messages(),
-        max_tokens: most,
         adapter: Some(name.to_owned()),
-        decline: None,
+        ..GenerateRequest::new(reference.messages(), most)
     };
     let generated = generator.generate(&request, &mut |_| ControlFlow::Continue(()));
     generated.expect("generates").text

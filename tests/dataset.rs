@@ -56,6 +56,26 @@ fn rules_build_a_data_set_that_passes_its_check_without_any_model() {
 }
 
 #[test]
+fn words_are_drawn_by_a_model_alone_and_as_far_as_can_be() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (given, said) in [
+        (
+            &["--generator", "rules", "--temperature", "0.8"][..],
+            "rules draw nothing",
+        ),
+        (&["--temperature", "0.8", "--top-p", "1.5"], "top-p is 1.5"),
+        (&["--temperature", "nan"], "temperature is NaN"),
+        (&["--seed", "3"], "--temperature"),
+    ] {
+        let mut command = almanac(&folder.path().join("state"));
+        command.args(["dataset", "build", "--out"]);
+        command.arg(folder.path().join("set.jsonl")).args(given);
+        let run = command.arg(folder.path()).assert().failure();
+        run.stderr(contains(said));
+    }
+}
+
+#[test]
 fn held_out_documents_stay_out_and_a_leak_fails_the_check() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let documents = folder.path().join("documents");

@@ -552,12 +552,7 @@ fn an_adapter_that_the_graph_cannot_take_is_refused_when_it_is_loaded() {
 }
 
 fn request(question: &str, max_tokens: usize) -> GenerateRequest {
-    GenerateRequest {
-        messages: vec![Message::new(Role::User, question)],
-        max_tokens,
-        adapter: None,
-        decline: None,
-    }
+    GenerateRequest::new(vec![Message::new(Role::User, question)], max_tokens)
 }
 
 fn generate(generator: &mut TextGenerator, request: &GenerateRequest) -> (Generated, String) {

@@ -9,8 +9,8 @@ use std::sync::{Condvar, Mutex};
 
 use almanac::model::import::adapter::import_adapter;
 use almanac::model::{
-    Decline, Finish, GenerateRequest, Generated, Generator as _, Message, Role, TextGenerator,
-    Together, measure,
+    Decline, Finish, GenerateRequest, Generated, Generator as _, Message, Role, Sampling,
+    TextGenerator, Together, measure,
 };
 use writing::{alone, chats, decoder, generate, open, request, runtime};
 
@@ -98,6 +98,28 @@ fn eight_chats_at_once_give_the_texts_that_each_gives_alone() {
     let _alone = alone();
     let (alone, at_once) = alone_and_at_once(&eight(), 8, Some(3), None);
     assert_the_same(&alone, &at_once, Some(3));
+}
+
+#[test]
+fn drawn_texts_and_ended_ones_are_those_that_each_is_alone() {
+    let _alone = alone();
+    let mut requests = eight();
+    for (at, request) in requests.iter_mut().enumerate() {
+        request.sampling = Sampling {
+            temperature: [0.0, 0.7, 1.0][at % 3],
+            top_k: (at % 2 == 0).then_some(40),
+            top_p: [1.0, 0.9][at / 4],
+            repetition_penalty: [1.0, 1.2][at / 2 % 2],
+            seed: at as u64,
+        };
+        request.stop = vec!["\n".to_owned(), " the s".to_owned()];
+        request.max_chars = (at % 4 == 3).then_some(30);
+    }
+    // The same question with two seeds.
+    requests[7].messages = requests[4].messages.clone();
+    let (alone, at_once) = alone_and_at_once(&requests, 4, None, None);
+    assert_the_same(&alone, &at_once, None);
+    assert_ne!(alone[7].text, alone[4].text);
 }
 
 #[test]
@@ -208,7 +230,8 @@ fn lasting(one: &Generated) -> (&str, usize, Finish, Option<u32>) {
     (&one.text, one.tokens, one.finish, declined)
 }
 
-/// Requests of many kinds: short prompts and long ones, few tokens and many, with a refusal, with the adapter.
+/// Requests of many kinds: short prompts and long ones, few tokens and many, with a refusal, with the adapter, drawn, and
+/// with an end of their own.
 fn kinds(count: usize, dice: &mut Dice) -> Vec<GenerateRequest> {
     let chats: Vec<_> = chats().collect();
     let one = |_| {
@@ -221,6 +244,14 @@ fn kinds(count: usize, dice: &mut Dice) -> Vec<GenerateRequest> {
                 text: "The text does not say.".to_owned(),
                 from: 2.0,
             }),
+            sampling: Sampling {
+                temperature: [0.0, 0.8][dice.below(2)],
+                repetition_penalty: [1.0, 1.1][dice.below(2)],
+                seed: dice.below(1_000) as u64,
+                ..Sampling::default()
+            },
+            stop: Vec::from_iter((dice.below(4) == 0).then(|| ". ".to_owned())),
+            max_chars: (dice.below(4) == 0).then(|| 1 + dice.below(80)),
             ..request(vec![Message::new(Role::User, text)], 1 + dice.below(32))
         }
     };

@@ -288,8 +288,6 @@ impl Answerer {
     ) -> GenerateRequest {
         let adapter = self.adapter(found.question);
         GenerateRequest {
-            messages,
-            max_tokens,
             decline: adapter.as_ref().map(|_| Decline {
                 text: NOT_SAID.to_owned(),
                 from: relevance::decline_from(
@@ -298,6 +296,7 @@ impl Answerer {
                 ),
             }),
             adapter,
+            ..GenerateRequest::new(messages, max_tokens)
         }
     }
 

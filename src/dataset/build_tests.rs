@@ -1,11 +1,13 @@
 //! Tests of whole builds: a library of two small documents, scripted teachers, cuts.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::*;
 use crate::dataset::rules::RuleTeacher;
-use crate::dataset::{EndpointTeacher, NoGenerator, RoomAnswers, check};
+use crate::dataset::{EndpointTeacher, GeneratorTeacher, NoGenerator, RoomAnswers, check};
 use crate::library::testing::{HashingEmbedder, document, open};
+use crate::model::{GenerateRequest, Generated, Generator, Message, ModelError, Sampling};
 use crate::study::endpoint_testing::{Act, Server, endpoint};
 
 const MAIZE: &str = "---\ntitle: Planting maize in Iowa\nplace: {country: US, region: Iowa}\ncrop: maize\nlicence: CC0\n---\n\
@@ -169,13 +171,13 @@ fn a_cut_build_goes_on_without_asking_again_and_the_ledger_adds_up() {
         Act::chat(DEPTH),
         Act::Says(401, "", "the key ran out".into()),
     ]);
-    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&first.url, 1)));
+    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&first.url, 1)), Sampling::default());
     let error = bench
         .build(&mut teacher, &plan(Thresholds::written()))
         .expect_err("cut");
     assert!(error.to_string().contains("401"), "{error}");
     let second = Server::start(vec![Act::chat(NOTHING)]);
-    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&second.url, 1)));
+    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&second.url, 1)), Sampling::default());
     let built = bench
         .build(&mut teacher, &plan(Thresholds::written()))
         .expect("goes on");
@@ -198,7 +200,7 @@ fn a_cut_build_goes_on_without_asking_again_and_the_ledger_adds_up() {
 fn a_section_that_gave_nothing_usable_is_asked_again_by_the_next_run() {
     let bench = Bench::new();
     let broken = Server::start(vec![Act::chat("I cannot do that.")]);
-    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&broken.url, 1)));
+    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&broken.url, 1)), Sampling::default());
     let built = bench
         .build(&mut teacher, &plan(Thresholds::written()))
         .expect("goes on");
@@ -210,7 +212,7 @@ fn a_section_that_gave_nothing_usable_is_asked_again_by_the_next_run() {
     );
     let calls = built.report.used.teacher.calls;
     let sound = Server::start(vec![Act::chat(DEPTH), Act::chat(NOTHING)]);
-    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&sound.url, 1)));
+    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&sound.url, 1)), Sampling::default());
     let built = bench
         .build(&mut teacher, &plan(Thresholds::written()))
         .expect("goes on");
@@ -324,10 +326,80 @@ fn another_teachers_drafts_are_not_mixed_in() {
         .build(&mut RuleTeacher, &plan(Thresholds::rules()))
         .expect("built");
     let server = Server::start(vec![Act::chat(DEPTH)]);
-    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&server.url, 1)));
+    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&server.url, 1)), Sampling::default());
     let error = bench
         .build(&mut teacher, &plan(Thresholds::written()))
         .expect_err("another")
         .to_string();
     assert!(error.contains("rules@1"), "{error}");
+}
+
+/// A model that writes a question of its own with each seed, until its patience ends.
+struct Seeded {
+    patience: usize,
+}
+
+impl Generator for Seeded {
+    fn name(&self) -> &str {
+        "seeded"
+    }
+
+    fn context_tokens(&self) -> usize {
+        1_000
+    }
+
+    fn prompt_tokens(&self, _: &[Message]) -> Result<usize, ModelError> {
+        Ok(10)
+    }
+
+    fn adapters(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, ModelError> {
+        if self.patience == 0 {
+            return Err(ModelError::Run("cut".into()));
+        }
+        self.patience -= 1;
+        let text = format!("How deep is lot {} sown?", request.sampling.seed);
+        let _ = on_text(&text);
+        Ok(Generated {
+            text,
+            ..Generated::default()
+        })
+    }
+}
+
+/// Builds with a model that draws; the questions that it wrote.
+fn drawn(bench: &Bench, seed: u64, patience: usize) -> Result<Vec<String>, DatasetError> {
+    let sampling = Sampling {
+        temperature: 0.8,
+        seed,
+        ..Sampling::default()
+    };
+    let mut teacher = GeneratorTeacher::new(Box::new(Seeded { patience }), sampling);
+    let built = bench.build(&mut teacher, &plan(Thresholds::of_sentences()))?;
+    let kept = built.pairs.iter().map(|pair| pair.question().to_owned());
+    let dropped = built.dropped.iter().map(|one| one.question.clone());
+    Ok(kept.chain(dropped).collect())
+}
+
+#[test]
+fn a_cut_build_that_draws_goes_on_to_what_it_would_have_been_and_only_with_its_own_seed() {
+    let whole = drawn(&Bench::new(), 7, 99).expect("built");
+    let each: BTreeSet<&String> = whole.iter().collect();
+    assert!(whole.len() > 3 && each.len() == whole.len(), "{whole:?}");
+    let bench = Bench::new();
+    for patience in [1, 2] {
+        let error = drawn(&bench, 7, patience).expect_err("cut").to_string();
+        assert!(error.contains("cut"), "{error}");
+    }
+    assert_eq!(drawn(&bench, 7, 99).expect("goes on"), whole);
+    let error = drawn(&bench, 8, 99).expect_err("another").to_string();
+    assert!(error.contains("temperature 0.8, seed 7@1"), "{error}");
+    assert_ne!(drawn(&Bench::new(), 8, 99).expect("built"), whole);
 }

@@ -8,9 +8,9 @@ use super::answers::Answers;
 use super::error::DatasetError;
 use super::material::Unit;
 use super::mode::in_mode;
-use super::teacher::{Draft, Job, Manner, Mode, QUESTIONS, Reply, Teacher};
+use super::teacher::{Draft, Job, Manner, Mode, QUESTIONS, Reply, Teacher, drawing, seed_of};
 use crate::library::{Library, Query};
-use crate::model::{Message, Role};
+use crate::model::{Message, Role, Sampling};
 use crate::study::{ChatEndpoint, ChatReply, ChatRequest, EndpointError, Ledger, ReplyFormat};
 use crate::types::Question;
 
@@ -22,6 +22,43 @@ const CHANCES: u64 = 3;
 const MOST_FAILURES: usize = 10;
 /// Longest question and answer that are taken over, in characters.
 const MOST_CHARS: usize = 1_000;
+/// Least temperature of a second chance, which must not end as the first did.
+const SECOND_CHANCE: f64 = 0.7;
+
+/// How the words of one request are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    temperature: f64,
+    top_p: f64,
+    seed: u64,
+}
+
+impl Chance {
+    /// The chance of this number, from 0, of which the first draws nothing.
+    pub fn plain(number: u64) -> Self {
+        Chance::of(&Sampling::default(), &[], number)
+    }
+
+    /// The chance of this number, from 0, of a piece of work about `about`.
+    fn of(sampling: &Sampling, about: &[&str], number: u64) -> Self {
+        let first = match sampling.is_greedy() {
+            true => 0,
+            // Servers take seeds of 32 bits, some of them signed.
+            false => seed_of(sampling.seed, about) >> 34,
+        };
+        Chance {
+            temperature: match number {
+                0 => sampling.temperature,
+                _ => sampling.temperature.max(SECOND_CHANCE),
+            },
+            top_p: match sampling.is_greedy() {
+                true => 1.0,
+                false => sampling.top_p,
+            },
+            seed: first + number,
+        }
+    }
+}
 
 /// An endpoint that is asked for JSON in the strictest way that it knows.
 pub struct Patient {
@@ -60,15 +97,15 @@ impl Patient {
         &mut self,
         messages: Vec<Message>,
         schema: &Value,
-        seed: u64,
+        chance: Chance,
     ) -> Result<Result<String, String>, DatasetError> {
         loop {
             let request = ChatRequest {
                 messages: messages.clone(),
                 max_tokens: MOST_TOKENS,
-                // A second chance must not end as the first did.
-                temperature: if seed == 0 { 0.0 } else { 0.7 },
-                seed,
+                temperature: chance.temperature,
+                top_p: chance.top_p,
+                seed: chance.seed,
                 format: match self.loosened {
                     0 => ReplyFormat::Schema(schema.clone()),
                     1 => ReplyFormat::Json,
@@ -102,20 +139,27 @@ impl Patient {
 /// Writes questions with a model behind an endpoint.
 pub struct EndpointTeacher {
     endpoint: Patient,
+    sampling: Sampling,
 }
 
 impl EndpointTeacher {
-    /// Over `endpoint`.
-    pub fn new(endpoint: Box<dyn ChatEndpoint>) -> Self {
+    /// Over `endpoint`, whose words are chosen by the temperature, top-p and seed of `sampling`; an endpoint is told
+    /// nothing else.
+    pub fn new(endpoint: Box<dyn ChatEndpoint>, sampling: Sampling) -> Self {
         EndpointTeacher {
             endpoint: Patient::new(endpoint),
+            sampling,
         }
     }
 }
 
 impl Teacher for EndpointTeacher {
     fn name(&self) -> String {
-        format!("endpoint {}", self.endpoint.model())
+        format!(
+            "endpoint {}{}",
+            self.endpoint.model(),
+            drawing(&self.sampling)
+        )
     }
 
     fn version(&self) -> u32 {
@@ -129,8 +173,11 @@ impl Teacher for EndpointTeacher {
     fn write(&mut self, job: &Job<'_>) -> Result<Reply, DatasetError> {
         let schema = schema(job.manner);
         let mut last = String::new();
-        for seed in 0..CHANCES {
-            match self.endpoint.ask(prompt(job), &schema, seed)? {
+        let section = job.unit.number.to_string();
+        let about = [job.unit.source.id.as_str(), &section];
+        for number in 0..CHANCES {
+            let chance = Chance::of(&self.sampling, &about, number);
+            match self.endpoint.ask(prompt(job), &schema, chance)? {
                 Ok(text) => match drafts(&text, job) {
                     Some(drafts) => return Ok(Reply::Drafts(drafts)),
                     None => {
@@ -293,7 +340,7 @@ impl Answers for EndpointAnswers {
         );
         let schema = json!({"type": "object", "required": ["answer"], "additionalProperties": false,
             "properties": {"answer": {"type": "string"}}});
-        for seed in 0..CHANCES {
+        for number in 0..CHANCES {
             let messages = vec![
                 Message::new(
                     Role::System,
@@ -301,7 +348,10 @@ impl Answers for EndpointAnswers {
                 ),
                 Message::new(Role::User, text.clone()),
             ];
-            let Ok(reply) = self.endpoint.ask(messages, &schema, seed)? else {
+            let Ok(reply) = self
+                .endpoint
+                .ask(messages, &schema, Chance::plain(number))?
+            else {
                 return Ok(None);
             };
             let object = reply

@@ -7,9 +7,15 @@ use crate::study::endpoint_testing::{Act, Server, endpoint};
 const TEXT: &str = "---\ntitle: Planting maize\nplace: {country: US, region: Iowa}\n---\n## Depth\n\nMaize seed should be sown 5 cm deep in dry soil.\n";
 const GOOD: &str = r#"{"pairs": [{"question": "How deep is maize sown in Iowa?", "answer": "5 cm deep."}, {"question": "", "answer": "x"}]}"#;
 
-fn write(acts: Vec<Act>, manner: Manner) -> (Result<Reply, DatasetError>, Ledger, Vec<String>) {
+type Written = (Result<Reply, DatasetError>, Ledger, Vec<String>);
+
+fn write(acts: Vec<Act>, manner: Manner) -> Written {
+    write_drawn(acts, manner, Sampling::default())
+}
+
+fn write_drawn(acts: Vec<Act>, manner: Manner, sampling: Sampling) -> Written {
     let server = Server::start(acts);
-    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&server.url, 3)));
+    let mut teacher = EndpointTeacher::new(Box::new(endpoint(&server.url, 3)), sampling);
     let unit = units("a.md", TEXT).remove(0);
     let mode = Mode::External;
     let reply = teacher.write(&Job {
@@ -20,6 +26,11 @@ fn write(acts: Vec<Act>, manner: Manner) -> (Result<Reply, DatasetError>, Ledger
     });
     let requests = server.requests.lock().expect("unpoisoned").clone();
     (reply, teacher.ledger(), requests)
+}
+
+fn body(request: &str) -> Value {
+    let (_, body) = request.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).expect("JSON")
 }
 
 fn questions(reply: Result<Reply, DatasetError>) -> Vec<String> {
@@ -34,8 +45,7 @@ fn a_section_goes_out_with_its_tags_and_a_schema() {
     let (reply, ledger, requests) = write(vec![Act::chat(GOOD)], Manner::Combined);
     assert_eq!(questions(reply), ["How deep is maize sown in Iowa?"]);
     assert_eq!((ledger.tokens_in, ledger.tokens_out), (11, 7));
-    let (_, body) = requests[0].split_once("\r\n\r\n").expect("a body");
-    let body: Value = serde_json::from_str(body).expect("JSON");
+    let body = body(&requests[0]);
     assert_eq!(body["response_format"]["type"], "json_schema");
     let asked = body["messages"][1]["content"].as_str().expect("text");
     for part in [
@@ -69,6 +79,42 @@ fn broken_json_gets_second_chances_and_is_then_given_up_for_this_run() {
         "a refusal in words"
     );
     assert_eq!(ledger.calls, CHANCES);
+}
+
+#[test]
+fn the_first_chance_is_greedy_unless_words_are_to_be_drawn_and_the_next_ones_are_not() {
+    let acts = || vec![Act::chat("Sorry!"), Act::chat(GOOD)];
+    let (.., requests) = write(acts(), Manner::Combined);
+    let first = body(&requests[0]);
+    assert_eq!(
+        (&first["temperature"], &first["seed"]),
+        (&json!(0.0), &json!(0))
+    );
+    assert!(first.get("top_p").is_none(), "{first}");
+    let second = body(&requests[1]);
+    assert_eq!(
+        (&second["temperature"], &second["seed"]),
+        (&json!(0.7), &json!(1))
+    );
+
+    let drawn = |temperature, seed| {
+        let sampling = Sampling {
+            temperature,
+            top_p: 0.9,
+            seed,
+            ..Sampling::default()
+        };
+        let (.., requests) = write_drawn(acts(), Manner::Combined, sampling);
+        let seed = |at: usize| body(&requests[at])["seed"].as_u64().expect("a seed");
+        assert_eq!(body(&requests[0])["temperature"], temperature);
+        assert_eq!(body(&requests[0])["top_p"], 0.9);
+        assert_eq!(body(&requests[1])["temperature"], temperature.max(0.7));
+        assert_eq!(seed(1), seed(0) + 1);
+        assert!(seed(1) < 1 << 31);
+        seed(0)
+    };
+    assert_eq!(drawn(1.2, 4), drawn(0.3, 4));
+    assert_ne!(drawn(1.2, 4), drawn(1.2, 5));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The box's own model as a teacher: small, so it is asked for one question of one sentence at a time.
 //!
 //! Its answer is the sentence itself; what a small model writes beside a question is not to be trusted.
+//! Where words are drawn, each sentence has a seed of its own: a build that goes on, or is done again, writes the same.
 
 use std::ops::ControlFlow;
 
@@ -8,9 +9,9 @@ use super::error::DatasetError;
 use super::material::Unit;
 use super::mode::in_mode;
 use super::rules::{is_fit, uncited};
-use super::teacher::{Draft, Job, Manner, Reply, Teacher};
+use super::teacher::{Draft, Job, Manner, Reply, Teacher, drawing, seed_of};
 use crate::documents::{Body, sentences};
-use crate::model::{GenerateRequest, Generator, Message, Role};
+use crate::model::{GenerateRequest, Generator, Message, Role, Sampling};
 use crate::study::Ledger;
 
 /// Longest question, in tokens.
@@ -77,14 +78,16 @@ const EXAMPLES: &[(&str, &str)] = &[
 /// Writes questions with a generator on this machine.
 pub struct GeneratorTeacher {
     generator: Box<dyn Generator>,
+    sampling: Sampling,
     ledger: Ledger,
 }
 
 impl GeneratorTeacher {
-    /// Over `generator`.
-    pub fn new(generator: Box<dyn Generator>) -> Self {
+    /// Over `generator`, whose words are chosen by `sampling`.
+    pub fn new(generator: Box<dyn Generator>, sampling: Sampling) -> Self {
         GeneratorTeacher {
             generator,
+            sampling,
             ledger: Ledger::default(),
         }
     }
@@ -101,11 +104,15 @@ impl GeneratorTeacher {
             Role::User,
             format!("About: {about}\nSentence: {sentence}"),
         ));
+        // Not by the mode: what differs between modes is what they are told, and nothing else.
+        let section = unit.number.to_string();
+        let of = [unit.source.id.as_str(), &section, sentence];
         let request = GenerateRequest {
-            messages,
-            max_tokens: MOST_TOKENS,
-            adapter: None,
-            decline: None,
+            sampling: Sampling {
+                seed: seed_of(self.sampling.seed, &of),
+                ..self.sampling.clone()
+            },
+            ..GenerateRequest::new(messages, MOST_TOKENS)
         };
         let mut said = String::new();
         let generated = self.generator.generate(&request, &mut |text| {
@@ -130,7 +137,7 @@ impl GeneratorTeacher {
 
 impl Teacher for GeneratorTeacher {
     fn name(&self) -> String {
-        format!("model {}", self.generator.name())
+        format!("model {}{}", self.generator.name(), drawing(&self.sampling))
     }
 
     fn version(&self) -> u32 {
@@ -251,7 +258,7 @@ mod tests {
     fn drafts(said: &'static str) -> (Vec<Draft>, Ledger) {
         let text = "---\ntitle: Planting maize\n---\n## Depth\n\nMaize seed is best sown 5 cm deep in dry soil. It may be sown later.\n";
         let unit = units("a.md", text).remove(0);
-        let mut teacher = GeneratorTeacher::new(Box::new(Parrot(said)));
+        let mut teacher = GeneratorTeacher::new(Box::new(Parrot(said)), Sampling::default());
         let job = Job {
             unit: &unit,
             mode: Mode::External,

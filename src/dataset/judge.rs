@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::chat::Patient;
+use super::chat::{Chance, Patient};
 use super::error::DatasetError;
 use crate::model::{Message, Role};
 use crate::study::{ChatEndpoint, Ledger};
@@ -91,7 +91,7 @@ impl Judge {
             "{text} Reply with one JSON object and nothing else: {{{}}}",
             shape.join(", ")
         );
-        for seed in 0..CHANCES {
+        for number in 0..CHANCES {
             let messages = vec![
                 Message::new(
                     Role::System,
@@ -99,7 +99,9 @@ impl Judge {
                 ),
                 Message::new(Role::User, text.clone()),
             ];
-            if let Ok(reply) = self.endpoint.ask(messages, &schema, seed)?
+            if let Ok(reply) = self
+                .endpoint
+                .ask(messages, &schema, Chance::plain(number))?
                 && let Some(grades) = read(&reply, names)
             {
                 return Ok(grades.into_iter().map(Some).collect());

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::error::DatasetError;
 use super::material::Unit;
 pub use super::mode::Mode;
+use crate::model::Sampling;
 use crate::study::Ledger;
+use crate::types::Digest;
 
 /// Fewest and most questions a section, as in the paper.
 pub const QUESTIONS: std::ops::RangeInclusive<usize> = 5..=15;
@@ -73,6 +75,22 @@ pub trait Teacher {
 
     /// What was used so far.
     fn ledger(&self) -> Ledger;
+}
+
+/// What a teacher's name says of `sampling`: drafts that were drawn otherwise are of another build. Nothing where it is
+/// greedy.
+pub fn drawing(sampling: &Sampling) -> String {
+    match sampling.to_string().as_str() {
+        "greedy" => String::new(),
+        drawn => format!(", {drawn}"),
+    }
+}
+
+/// The seed of one piece of work, which follows from the build's and from what it is about, in whatever order work is done.
+pub fn seed_of(seed: u64, about: &[&str]) -> u64 {
+    let digest = Digest::of(format!("{seed}\n{}", about.join("\n")).as_bytes());
+    let first = digest.0.first_chunk().copied().unwrap_or_default();
+    u64::from_le_bytes(first)
 }
 
 /// `later` without `earlier`.

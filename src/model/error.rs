@@ -44,6 +44,9 @@ pub enum ModelError {
         /// The names there are, joined.
         known: String,
     },
+    /// A request asks for what cannot be.
+    #[error("the request cannot be followed: {0}")]
+    Request(String),
     /// The chat template is broken.
     #[error("the chat template cannot be rendered: {0}")]
     Template(String),

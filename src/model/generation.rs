@@ -1,5 +1,7 @@
 //! What goes into a generation and what comes out.
 
+use super::Sampling;
+
 /// Who speaks a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -41,7 +43,7 @@ impl Message {
     }
 }
 
-/// A prompt and its limits; decoding is greedy.
+/// A prompt, its limits, and how tokens are chosen.
 #[derive(Clone, Debug)]
 pub struct GenerateRequest {
     /// The chat so far; rendered with the model's own template.
@@ -52,11 +54,33 @@ pub struct GenerateRequest {
     pub adapter: Option<String>,
     /// What the model may write instead of an answer.
     pub decline: Option<Decline>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// The text ends before the first of these, none of them empty. What may be the beginning of one is held back until
+    /// it is certain. Their tokens count.
+    pub stop: Vec<String>,
+    /// Most characters (Unicode scalar values) of the text; none: any number.
+    pub max_chars: Option<usize>,
+}
+
+impl GenerateRequest {
+    /// The likeliest text after `messages`, of at most `max_tokens` tokens, without an adapter or a refusal.
+    pub fn new(messages: Vec<Message>, max_tokens: usize) -> Self {
+        GenerateRequest {
+            messages,
+            max_tokens,
+            adapter: None,
+            decline: None,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+            max_chars: None,
+        }
+    }
 }
 
 /// A sentence that says that there is no answer, for a model that was tuned to write it.
 ///
-/// Greedy decoding would begin it whenever its first token is likelier than any other first token, however likely all
+/// Its probability is measured on the model's own logits, however tokens are chosen. Greedy decoding would begin it whenever its first token is likelier than any other first token, however likely all
 /// answers are together. So its probability is measured, and the caller says from where it counts; below that
 /// the model must answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +96,10 @@ pub struct Decline {
 pub enum Finish {
     /// The model said that it was done.
     EndOfText,
-    /// `max_tokens` or the context was reached.
+    /// `max_tokens`, `max_chars` or the context was reached.
     Length,
+    /// One of [`GenerateRequest::stop`] came.
+    StopString,
     /// `on_text` broke off.
     #[default]
     Stopped,
@@ -88,7 +114,7 @@ pub struct Generated {
     pub text: String,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    /// Tokens generated.
+    /// Tokens generated, those of a stop string included.
     pub tokens: usize,
     /// From the call to the first token.
     pub first_token: std::time::Duration,

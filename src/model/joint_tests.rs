@@ -24,12 +24,7 @@ fn vocabulary() -> Vocabulary {
 }
 
 fn sequence(prompt: usize, max_tokens: usize) -> Sequence {
-    let request = GenerateRequest {
-        messages: Vec::new(),
-        max_tokens,
-        adapter: None,
-        decline: None,
-    };
+    let request = GenerateRequest::new(Vec::new(), max_tokens);
     let prompt = vec![1; prompt];
     Sequence::new(&request, prompt, 1_000, &vocabulary(), Instant::now()).expect("fits")
 }

@@ -50,7 +50,7 @@ impl Language {
     /// A generation of `request` in a cache of `capacity` positions; `begun` is when the request came.
     ///
     /// # Errors
-    /// The prompt cannot be made, or is too long.
+    /// The prompt cannot be made, or is too long, or the request asks for what cannot be.
     pub fn begin(
         &self,
         request: &GenerateRequest,

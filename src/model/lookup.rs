@@ -1,7 +1,7 @@
 //! Prompt lookup: guesses how a text goes on from what stands before it, and verifies the guesses in one step.
 //!
 //! Answers over passages repeat the passages, and a step that reads a few tokens costs little more than one that
-//! reads one. A guess is taken only where it is the token that greedy decoding chooses anyway, so the text is
+//! reads one. A guess is taken only where it is the token that is chosen anyway, so the text is
 //! the same with any guesses or none (see [`super::decoder::Decoder::step`] for why that holds to the bit).
 //! The idea is that of prompt lookup decoding (Saxena 2023), a case of speculative decoding (arXiv:2211.17192).
 

@@ -17,9 +17,11 @@ mod kv_cache;
 mod language;
 mod lookup;
 pub mod measure;
+mod outlet;
 mod ports;
 pub mod recipe;
 mod runtime;
+mod sampling;
 mod sentence_embedder;
 mod sequence;
 mod slots;
@@ -33,6 +35,7 @@ pub use error::ModelError;
 pub use generation::{Decline, Finish, GenerateRequest, Generated, Message, Role, Work};
 
 pub use runtime::Runtime;
+pub use sampling::Sampling;
 pub use sentence_embedder::SentenceEmbedder;
 pub use slots::MOST_SLOTS;
 pub use text_generator::{Purpose, TextGenerator, Weights};
@@ -89,7 +92,7 @@ pub trait Generator: Send {
     /// `on_text` gets whole characters as they come and, joined, exactly [`Generated::text`].
     ///
     /// # Errors
-    /// The prompt is too long, the adapter is unknown, or the runtime failed.
+    /// The prompt is too long, the adapter is unknown, the request asks for what cannot be, or the runtime failed.
     fn generate(
         &mut self,
         request: &GenerateRequest,

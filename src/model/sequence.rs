@@ -5,10 +5,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::decoder::{Logits, argmax};
+use super::decoder::Logits;
 use super::generation::Work;
 use super::lookup::guesses;
 use super::measure::log_probability;
+use super::outlet::Outlet;
+use super::sampling::Sampler;
 use super::vocabulary::{Detokenizer, Vocabulary};
 use super::{Finish, GenerateRequest, Generated, ModelError};
 
@@ -38,7 +40,9 @@ pub struct Sequence {
     banned: Vec<i64>,
     decline_from: Option<f32>,
     begins_banned: bool,
+    sampler: Sampler,
     detokenizer: Detokenizer,
+    outlet: Outlet,
     begun: Instant,
     generated: Generated,
 }
@@ -69,7 +73,7 @@ impl Sequence {
     /// A generation of `request`, which came at `begun`, after `prompt`, in a cache of `capacity` positions.
     ///
     /// # Errors
-    /// The prompt is empty or leaves no room, or the tokenizer failed.
+    /// The prompt is empty or leaves no room, the request asks for what cannot be, or the tokenizer failed.
     pub fn new(
         request: &GenerateRequest,
         prompt: Vec<i64>,
@@ -83,19 +87,26 @@ impl Sequence {
                 limit: capacity.saturating_sub(1),
             });
         }
+        request.sampling.check()?;
+        let most = match request.max_chars {
+            Some(0) => 0,
+            _ => request.max_tokens,
+        };
         let decline = request.decline.as_ref();
         let banned = decline.map(|decline| vocabulary.encode(&decline.text, false));
         Ok(Sequence {
             prompt: prompt.len(),
             read: 0,
-            most: request.max_tokens.min(capacity - prompt.len()),
+            most: most.min(capacity - prompt.len()),
             capacity,
             phase: Phase::Prompt,
             guesses: Vec::new(),
             banned: banned.transpose()?.unwrap_or_default(),
             decline_from: decline.map(|decline| decline.from),
             begins_banned: true,
+            sampler: Sampler::new(request.sampling.clone()),
             detokenizer: Detokenizer::default(),
+            outlet: Outlet::new(request)?,
             begun,
             generated: Generated {
                 text: String::new(),
@@ -269,9 +280,14 @@ impl Sequence {
             self.generated.tokens += 1;
             self.tokens.push(i64::from(token));
             let fresh = self.detokenizer.push(pen.vocabulary, token)?;
-            self.generated.text.push_str(&fresh);
-            if on_text(&fresh).is_break() {
+            let (text, end) = self.outlet.push(fresh);
+            self.generated.text.push_str(&text);
+            if on_text(&text).is_break() {
                 self.stop();
+                return Ok(());
+            }
+            if let Some(finish) = end {
+                self.end(finish);
                 return Ok(());
             }
             // What was guessed wrong leaves no trace.
@@ -299,7 +315,7 @@ impl Sequence {
         {
             logits[token as usize] = f32::NEG_INFINITY;
         }
-        let token = argmax(logits) as u32;
+        let token = self.sampler.choose(logits, &self.tokens, at);
         self.begins_banned &= banned == Some(i64::from(token));
         token
     }
@@ -307,11 +323,17 @@ impl Sequence {
     /// Gives out what is left of the text, and ends.
     fn close(&mut self, pen: Pen<'_>, on_text: Listener<'_>) -> Result<(), ModelError> {
         let rest = self.detokenizer.finish(pen.vocabulary)?;
+        let (mut rest, mut end) = self.outlet.push(rest);
+        if end.is_none() {
+            let (held, cut) = self.outlet.close();
+            rest.push_str(&held);
+            end = cut;
+        }
         if !rest.is_empty() {
             self.generated.text.push_str(&rest);
             let _ = on_text(&rest);
         }
-        self.end(self.generated.finish);
+        self.end(end.unwrap_or(self.generated.finish));
         Ok(())
     }
 

@@ -247,14 +247,13 @@ fn closed_book(
     parts: &mut AnswererParts,
 ) -> AnswerRow {
     let begun = Instant::now();
+    let messages = vec![
+        Message::new(Role::System, CLOSED_BOOK),
+        Message::new(Role::User, closed_prompt(question)),
+    ];
     let request = GenerateRequest {
-        messages: vec![
-            Message::new(Role::System, CLOSED_BOOK),
-            Message::new(Role::User, closed_prompt(question)),
-        ],
-        max_tokens: parts.config.max_tokens,
         adapter: asked.adapter,
-        decline: None,
+        ..GenerateRequest::new(messages, parts.config.max_tokens)
     };
     let generated = parts
         .generator

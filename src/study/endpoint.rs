@@ -23,6 +23,8 @@ pub struct ChatRequest {
     pub max_tokens: usize,
     /// 0: always the likeliest word; 1: as the model is.
     pub temperature: f64,
+    /// Only the fewest likeliest words whose probabilities sum to this; 1, which is not sent: all of them.
+    pub top_p: f64,
     /// Tells repeats apart, where the endpoint knows seeds.
     pub seed: u64,
     /// What the reply must be made of.
@@ -270,6 +272,9 @@ impl ChatEndpoint for HttpEndpoint {
             "model": self.config.model, "messages": messages, "max_tokens": request.max_tokens,
             "temperature": request.temperature, "seed": request.seed, "stream": false,
         });
+        if request.top_p < 1.0 {
+            body["top_p"] = request.top_p.into();
+        }
         if let Some(format) = request.format.field() {
             body["response_format"] = format;
         }

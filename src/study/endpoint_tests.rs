@@ -120,6 +120,7 @@ fn ask(endpoint: &mut HttpEndpoint) -> Result<ChatReply, EndpointError> {
         messages: vec![Message::new(Role::User, "How deep?")],
         max_tokens: 50,
         temperature: 0.0,
+        top_p: 1.0,
         seed: 3,
         format: ReplyFormat::Text,
     })

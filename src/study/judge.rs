@@ -323,6 +323,7 @@ impl<'a> Bench<'a> {
             max_tokens,
             // Repeats measure the judge's own noise, which a temperature of 0 would hide.
             temperature: 0.7,
+            top_p: 1.0,
             seed,
             format: ReplyFormat::Text,
         };

@@ -64,14 +64,9 @@ pub fn chats() -> impl Iterator<Item = Vec<Message>> {
     })
 }
 
-/// A request without an adapter or a refusal.
+/// A greedy request without an adapter or a refusal.
 pub fn request(messages: Vec<Message>, max_tokens: usize) -> GenerateRequest {
-    GenerateRequest {
-        messages,
-        max_tokens,
-        adapter: None,
-        decline: None,
-    }
+    GenerateRequest::new(messages, max_tokens)
 }
 
 /// What the model writes; what it streams is the same.

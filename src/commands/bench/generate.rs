@@ -210,12 +210,7 @@ struct Timing {
 fn requests(args: &Args, chats: Vec<Vec<Message>>) -> anyhow::Result<Vec<GenerateRequest>> {
     let chats = chats.into_iter().skip(args.skip).take(args.count);
     let requests: Vec<_> = chats
-        .map(|messages| GenerateRequest {
-            messages,
-            max_tokens: args.answer,
-            adapter: None,
-            decline: None,
-        })
+        .map(|messages| GenerateRequest::new(messages, args.answer))
         .collect();
     ensure!(
         !requests.is_empty(),

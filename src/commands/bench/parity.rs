@@ -122,15 +122,11 @@ pub fn write(context: &Context, args: &WriteArgs) -> anyhow::Result<()> {
         record.tokens.push(tokens);
     }
     for (said, asked) in CHATS {
-        let request = GenerateRequest {
-            messages: vec![
-                Message::new(Role::System, said),
-                Message::new(Role::User, asked),
-            ],
-            max_tokens: ANSWER,
-            adapter: None,
-            decline: None,
-        };
+        let messages = vec![
+            Message::new(Role::System, said),
+            Message::new(Role::User, asked),
+        ];
+        let request = GenerateRequest::new(messages, ANSWER);
         let answer = generator.generate(&request, &mut |_| ControlFlow::Continue(()))?;
         record.answers.push(answer.text);
     }

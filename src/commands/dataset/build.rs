@@ -20,7 +20,7 @@ use crate::dataset::{
 };
 use crate::durable;
 use crate::library::{IngestOptions, IngestReport, Library};
-use crate::model::{Embedder, Generator};
+use crate::model::{Embedder, Generator, Sampling};
 use crate::service::Rooms;
 use crate::study::{EndpointConfig, HttpEndpoint};
 
@@ -66,9 +66,26 @@ pub struct Args {
     #[arg(long, value_name = "GRADE", requires = "judge", value_parser = clap::value_parser!(u8).range(1..=5))]
     judge_least: Option<u8>,
     #[command(flatten)]
+    drawing: Drawing,
+    #[command(flatten)]
     held_out: HeldOutArgs,
     #[command(flatten)]
     endpoints: Endpoints,
+}
+
+/// How a model's words are chosen, for more kinds of questions.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct Drawing {
+    /// Draw the words of questions: the higher, the more unlikely ones, 1 as the model is [default: 0, always the likeliest]
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+    /// Draw from the fewest likeliest words whose probabilities sum to P [default: 1, all]
+    #[arg(long, value_name = "P", requires = "temperature")]
+    top_p: Option<f64>,
+    /// Other questions with each number, the same ones with the same [default: 0]
+    #[arg(long, value_name = "N", requires = "temperature")]
+    seed: Option<u64>,
 }
 
 /// Models behind addresses.
@@ -105,6 +122,7 @@ enum Writer {
 /// Builds the data set, and prints its figures.
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let plan = plan(args)?;
+    let sampling = sampling(args)?;
     let rooms = Rooms::open(&context.config)?;
     // Rules work without any model; meanings are then not compared.
     let embedder: Option<Arc<dyn Embedder>> = match rooms.embedder() {
@@ -123,7 +141,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     if library.documents().is_empty() {
         bail!("none of the documents can be read; the reasons stand above");
     }
-    let mut teacher = teacher(args, &rooms)?;
+    let mut teacher = teacher(args, &rooms, sampling)?;
     let mut answers = match plan.manner {
         Manner::QuestionsOnly => Some(answers(
             context,
@@ -176,6 +194,25 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     })
 }
 
+/// How the words of questions are chosen.
+fn sampling(args: &Args) -> anyhow::Result<Sampling> {
+    let drawing = &args.drawing;
+    if args.generator == Writer::Rules && drawing.temperature.is_some() {
+        bail!(
+            "rules draw nothing\nhint: `--temperature` is for `--generator model` and `endpoint`"
+        );
+    }
+    let greedy = Sampling::default();
+    let sampling = Sampling {
+        temperature: drawing.temperature.unwrap_or(greedy.temperature),
+        top_p: drawing.top_p.unwrap_or(greedy.top_p),
+        seed: drawing.seed.unwrap_or(greedy.seed),
+        ..greedy
+    };
+    sampling.check()?;
+    Ok(sampling)
+}
+
 /// `FILE.work`, beside the output.
 fn work_folder(out: &Path) -> PathBuf {
     let mut name = OsString::from(out);
@@ -219,11 +256,17 @@ fn ingest(library: &Library, paths: &[PathBuf], meter: &mut Meter) -> anyhow::Re
     )
 }
 
-fn teacher(args: &Args, rooms: &Rooms) -> anyhow::Result<Box<dyn Teacher>> {
+fn teacher(args: &Args, rooms: &Rooms, sampling: Sampling) -> anyhow::Result<Box<dyn Teacher>> {
     Ok(match args.generator {
         Writer::Rules => Box::new(RuleTeacher),
-        Writer::Model => Box::new(GeneratorTeacher::new(Box::new(rooms.generator()?))),
-        Writer::Endpoint => Box::new(EndpointTeacher::new(Box::new(args.endpoints.writer()?))),
+        Writer::Model => Box::new(GeneratorTeacher::new(
+            Box::new(rooms.generator()?),
+            sampling,
+        )),
+        Writer::Endpoint => Box::new(EndpointTeacher::new(
+            Box::new(args.endpoints.writer()?),
+            sampling,
+        )),
     })
 }
 
