@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::dataset::filter::HeldOut;
 use crate::dataset::rules::RuleTeacher;
 use crate::dataset::{EndpointTeacher, NoGenerator, RoomAnswers, check};
 use crate::library::testing::{HashingEmbedder, document, open};
