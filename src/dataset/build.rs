@@ -1,7 +1,8 @@
 //! From sections to a data set: write, answer, measure, judge, filter; each step goes on where it was cut.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+mod sieve;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,30 +11,24 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
 use super::error::DatasetError;
-use super::filter::{self, HeldOut, Reason, Seen, Thresholds};
-use super::judge::{Grades, Judge};
+use super::filter::{self, Reason, Thresholds};
+use super::judge::Judge;
 use super::kept::Kept;
 use super::material::{Unit, units};
-use super::measures::{grounding, rank_of};
 use super::mode::Mode;
 use super::pair::{Pair, Provenance, Scores};
 use super::report::{Measured, Report, Used, report};
 use super::teacher::{Draft, Job, Manner, Reply, Teacher, spent, sum};
-use crate::documents::{Passage, sentences};
-use crate::library::{Library, Query};
+use crate::documents::Passage;
+use crate::library::Library;
 use crate::model::Embedder;
 use crate::study::{Ledger, Split, StudyQuestion};
 use crate::types::{Digest, Question};
 
-/// Passages that a search for a question gives at most.
-const DEPTH: usize = 10;
 /// Sections in a row whose reply may be unusable before the teacher is given up.
 const MOST_UNUSABLE: usize = 10;
 /// Unusable sections that a report names.
 const MOST_NAMED: usize = 20;
-/// Questions embedded in one call.
-const BATCH: usize = 32;
-
 /// What is built.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -327,200 +322,6 @@ impl Build<'_> {
     }
 
     /// The gold passage and every score that needs no judge.
-    fn measure(&mut self, on: Listener<'_>) -> Result<(), DatasetError> {
-        let total = self.candidates.len();
-        for (done, one) in self.candidates.iter_mut().enumerate() {
-            if done.is_multiple_of(BATCH) {
-                on("measures", done, total);
-            }
-            let words = |text: &str| text.split_whitespace().count();
-            one.scores.question_words = words(&one.question);
-            let answer = one.answer.as_deref().unwrap_or_default();
-            one.scores.answer_words = words(answer);
-            if one.reason.is_some() {
-                continue;
-            }
-            let Some(gold) = one
-                .unit
-                .gold(one.support.as_deref().unwrap_or(answer))
-                .cloned()
-            else {
-                one.reason = Some(Reason::OffTopic);
-                continue;
-            };
-            let headings = one.unit.headings.join(" ");
-            let tags = serde_json::to_string(&one.unit.tags).unwrap_or_default();
-            let place = one.unit.source.place.to_string();
-            let sources = [
-                &gold.text,
-                &one.unit.source.title,
-                &headings,
-                gold.table.as_deref().unwrap_or(""),
-            ];
-            one.scores.grounded = grounding(answer, &sources);
-            let about = [&sources[..], &[&tags, &place]].concat();
-            one.scores.on_topic = grounding(&one.question, &about);
-            one.scores.asked_of = one
-                .support
-                .as_deref()
-                .map(|support| asked_of(&one.question, support));
-            one.reason = filter::fault_of_answer(&one.question, answer, &sources);
-            if one.reason.is_none() {
-                one.scores.found_at = found_at(self.library, one, &gold)?;
-            }
-            one.gold = Some(gold);
-        }
-        Ok(())
-    }
-
-    /// A row a candidate, where there is an embedder.
-    fn vectors(&self, on: Listener<'_>) -> Result<Option<Array2<f32>>, DatasetError> {
-        let Some(embedder) = &self.hands.embedder else {
-            return Ok(None);
-        };
-        let mut all = Array2::zeros((0, embedder.dimension()));
-        for (done, batch) in self.candidates.chunks(BATCH).enumerate() {
-            on("meanings", done * BATCH, self.candidates.len());
-            let texts: Vec<&str> = batch.iter().map(|one| one.question.as_str()).collect();
-            append(&mut all, &embedder.embed(&texts)?);
-        }
-        Ok(Some(all))
-    }
-
-    /// How well a question written by a model leads back to the sentence that it was asked of.
-    fn point_back(&mut self, vectors: Option<&Array2<f32>>) -> Result<(), DatasetError> {
-        let (Some(embedder), Some(vectors)) = (self.hands.embedder.clone(), vectors) else {
-            return Ok(());
-        };
-        if self.plan.thresholds.points_back.is_none() {
-            return Ok(());
-        }
-        let mut known: BTreeMap<Digest, Array2<f32>> = BTreeMap::new();
-        for (one, question) in self.candidates.iter_mut().zip(vectors.outer_iter()) {
-            let (Some(gold), None) = (&one.gold, one.reason) else {
-                continue;
-            };
-            let all = sentences(&gold.text);
-            let support = one
-                .support
-                .as_deref()
-                .or(one.answer.as_deref())
-                .unwrap_or_default();
-            let shares = all.iter().map(|sentence| grounding(support, &[sentence]));
-            let best = shares
-                .enumerate()
-                .max_by(|one, other| one.1.total_cmp(&other.1).then(other.0.cmp(&one.0)));
-            let Some((at, _)) = best else {
-                continue;
-            };
-            let key = Digest::of(gold.text.as_bytes());
-            let rows = match known.entry(key) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(embedder.embed(&all)?),
-            };
-            one.scores.points_back = Some(rank_of(at, question, rows));
-        }
-        Ok(())
-    }
-
-    fn hold_out(&mut self, vectors: Option<&Array2<f32>>) -> Result<(), DatasetError> {
-        let embedder = self.hands.embedder.clone();
-        let held =
-            HeldOut::new(
-                &self.plan.held_out,
-                &self.plan.splits,
-                &mut |question| match &embedder {
-                    Some(embedder) => {
-                        Ok::<_, DatasetError>(Some(embedder.embed(&[question])?.row(0).to_vec()))
-                    }
-                    None => Ok(None),
-                },
-            )?;
-        for (at, one) in self.candidates.iter_mut().enumerate() {
-            if one.reason.is_none() {
-                one.reason = held.leak(&one.unit.source.id, &one.question, row(vectors, at));
-            }
-        }
-        self.used.held_out = held.len();
-        Ok(())
-    }
-
-    /// Drops by scores, then repeats among what is left.
-    fn sift(&mut self, vectors: Option<&Array2<f32>>) {
-        for one in self
-            .candidates
-            .iter_mut()
-            .filter(|one| one.reason.is_none())
-        {
-            one.reason = filter::fault_of_scores(&one.scores, &self.plan.thresholds);
-        }
-        let places: Vec<usize> = (0..self.candidates.len())
-            .filter(|at| self.candidates[*at].reason.is_none())
-            .collect();
-        let seen: Vec<Seen<'_>> = places
-            .iter()
-            .map(|at| Seen {
-                question: &self.candidates[*at].question,
-                answer: self.candidates[*at].answer.as_deref().unwrap_or_default(),
-                vector: row(vectors, *at),
-            })
-            .collect();
-        for (at, reason) in filter::repeated(&seen) {
-            self.candidates[places[at]].reason = Some(reason);
-        }
-    }
-
-    /// Grades what is left, where there is a judge.
-    fn judge(&mut self, on: Listener<'_>) -> Result<(), DatasetError> {
-        let Some(judge) = self.hands.judge.as_deref_mut() else {
-            return Ok(());
-        };
-        let mut kept: Kept<Paid<Grades>> =
-            Kept::open(&self.folder.join("grades.jsonl"), &judge.name(), true)?;
-        let total = self.candidates.len();
-        for (done, one) in self.candidates.iter_mut().enumerate() {
-            let (None, Some(gold), Some(answer)) = (one.reason, &one.gold, &one.answer) else {
-                continue;
-            };
-            on("grades", done, total);
-            let key = Digest::of(format!("{}\n{answer}\n{}", one.question, gold.text).as_bytes());
-            let paid = match kept.get(&key) {
-                Some(paid) => paid.clone(),
-                None => {
-                    let before = judge.ledger();
-                    let value = judge.grade(&one.question, answer, &gold.text)?;
-                    let paid = Paid {
-                        value,
-                        ledger: spent(before, judge.ledger()),
-                    };
-                    // What could not be read is asked again by the next run.
-                    if value != Grades::default() {
-                        kept.push(key, paid.clone())?;
-                    }
-                    paid
-                }
-            };
-            let Grades {
-                relevance,
-                global_relevance,
-                coverage,
-                fluency,
-            } = paid.value;
-            one.scores = Scores {
-                relevance,
-                global_relevance,
-                coverage,
-                fluency,
-                ..one.scores.clone()
-            };
-            one.reason = filter::fault_of_scores(&one.scores, &self.plan.thresholds);
-        }
-        self.used.judge = kept
-            .values()
-            .fold(Ledger::default(), |all, paid| sum(all, paid.ledger));
-        Ok(())
-    }
-
     fn finish(self, vectors: Option<&Array2<f32>>) -> Built {
         let measured: Vec<Measured<'_>> = self
             .candidates
@@ -623,36 +424,6 @@ fn pair(one: &Candidate, gold: &Passage, answer: &str, names: &Names, manner: Ma
     }
 }
 
-/// Share of the words of `question` that stand in `support`; the words of asking and a quoted title are not counted.
-fn asked_of(question: &str, support: &str) -> f64 {
-    const ASKING: &str =
-        "long much many deep often far kind type temperature depth rate time year percentage share";
-    let asked = question
-        .rsplit_once("”, ")
-        .map_or(question, |(_, asked)| asked);
-    grounding(asked, &[support, ASKING])
-}
-
-/// Place of the gold section among what a search for the question finds, from 1.
-fn found_at(
-    library: &Library,
-    one: &Candidate,
-    gold: &Passage,
-) -> Result<Option<usize>, DatasetError> {
-    let place = &one.unit.source.place;
-    let found = library.search(&Query {
-        text: one.question.clone(),
-        place: (one.mode != Mode::None && !place.is_general()).then(|| place.clone()),
-        crop: None,
-        top_k: DEPTH,
-    })?;
-    let is_gold = |hit: &crate::library::Hit| {
-        let own = hit.passage.document == gold.document && hit.passage.section() == gold.section();
-        own || (hit.also.contains(&gold.document) && hit.passage.text == gold.text)
-    };
-    Ok(found.hits.iter().position(is_gold).map(|at| at + 1))
-}
-
 /// Names the documents of a library: answers from others are others.
 fn corpus_digest(library: &Library) -> Digest {
     let lines: String = library
@@ -665,13 +436,6 @@ fn corpus_digest(library: &Library) -> Digest {
 
 fn row(vectors: Option<&Array2<f32>>, at: usize) -> Option<ArrayView1<'_, f32>> {
     vectors.map(|vectors| vectors.index_axis(Axis(0), at))
-}
-
-fn append(all: &mut Array2<f32>, more: &Array2<f32>) {
-    for row in more.outer_iter() {
-        // Rows of one embedder have one length.
-        let _ = all.push_row(row);
-    }
 }
 
 #[cfg(test)]

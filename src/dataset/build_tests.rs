@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::*;
+use crate::dataset::filter::HeldOut;
 use crate::dataset::rules::RuleTeacher;
 use crate::dataset::{EndpointTeacher, GeneratorTeacher, NoGenerator, RoomAnswers, check};
 use crate::library::testing::{HashingEmbedder, document, open};

@@ -4,6 +4,8 @@
 //! wrong is the question at worst. Whatever is not plain is left: few questions, hardly a wrong one.
 
 mod clause;
+mod clause_words;
+mod fact_words;
 mod facts;
 mod quantity;
 mod table;
