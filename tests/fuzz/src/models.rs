@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use almanac::model::folder::Manifest;
 use almanac::model::import::adapter::import_adapter;
-use almanac::model::import::{Precision, import_decoder, import_embedder};
+use almanac::model::import::{Calibration, Precision, Storage, import_decoder, import_embedder};
 use almanac::model::{TokenCounter as _, Vocabulary, adapter_base};
 
 use crate::{Target, joined, parts, scratch, tiny};
@@ -46,6 +46,22 @@ pub const TARGETS: &[Target] = &[
             "\"data_offsets\":[",
         ],
         ..Target::new("adapter", adapter, adapters)
+    },
+    Target {
+        words: &[
+            "0.qkv",
+            "0.gate_up",
+            "0.o",
+            "0.down",
+            "0.keys",
+            "0.values",
+            "1.qkv",
+            "\"dtype\":\"I8\"",
+            "\"dtype\":\"F32\"",
+            "\"shape\":[",
+            "\"data_offsets\":[",
+        ],
+        ..Target::new("calibration", calibration, calibrations)
     },
     Target {
         words: &[
@@ -261,6 +277,29 @@ fn adapters() -> Vec<Vec<u8>> {
     let graph = std::fs::read(out.join("model.onnx")).expect("it was written");
     let (config, weights) = tiny::peft();
     vec![joined(&[config.as_bytes(), &weights, &graph])]
+}
+
+/// What was measured of the first of the tiny decoders, and its import with that.
+fn calibration(data: &[u8]) {
+    let Ok(calibration) = Calibration::parse(data.to_vec(), Path::new("calibration")) else {
+        return;
+    };
+    let source = scratch::file("measured.gguf", &tiny::ggufs()[0]);
+    let out = scratch::folder().join("measured");
+    for precision in [Precision::Int8, Precision::F32] {
+        let storage = Storage {
+            precision,
+            calibration: Some(&calibration),
+            small_cache: precision == Precision::Int8,
+        };
+        if let Ok(manifest) = import_decoder("x", &source, &out, storage, &mut |_, _| {}) {
+            manifest.verify(&out).expect("what was written is there");
+        }
+    }
+}
+
+fn calibrations() -> Vec<Vec<u8>> {
+    vec![tiny::calibration()]
 }
 
 fn tokenizer(data: &[u8]) {
