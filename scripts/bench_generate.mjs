@@ -3,13 +3,13 @@
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getLlama } from "node-llama-cpp";
 
-const [almanac, state, gguf, chatsFile, threads, rounds, count] = process.argv
-    .slice(2)
-    .map((word, at) => (at < 4 ? word : Number(word)));
+const [almanac, state, gguf] = process.argv.slice(2);
+const [threads, rounds, count] = process.argv.slice(5, 8).map(Number);
+const chatsFiles = process.argv.slice(8);
 const here = dirname(fileURLToPath(import.meta.url));
 const PROMPT = 512;
 const WRITE = 64;
@@ -64,20 +64,31 @@ async function inTurns(round, own, other) {
     return { own: await own(), other: result };
 }
 
-const chats = readFileSync(chatsFile, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line).messages.filter(({ role }) => role !== "assistant"));
-// Chats of one question stand beside each other in the file: take them from all over it, those with most passages.
-const stride = Math.max(1, Math.floor(chats.length / count));
-const asked = [];
-for (let at = 0; at + stride <= chats.length && asked.length < count; at += stride) {
-    const group = chats.slice(at, at + stride);
-    asked.push(group.reduce((best, one) => (one[1].content.length > best[1].content.length ? one : best)));
+// Chats of one question stand beside each other in a file: take them from all over it, those with most passages.
+function spread(file, most) {
+    const chats = readFileSync(file, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).messages.filter(({ role }) => role !== "assistant"));
+    const stride = Math.max(1, Math.floor(chats.length / most));
+    const taken = [];
+    for (let at = 0; at + stride <= chats.length && taken.length < most; at += stride) {
+        const group = chats.slice(at, at + stride);
+        taken.push(group.reduce((best, one) => (one[1].content.length > best[1].content.length ? one : best)));
+    }
+    return taken;
 }
+// The files by turns.
+const bySource = chatsFiles.map((file) => spread(file, Math.ceil(count / chatsFiles.length)));
+const taken = bySource[0].flatMap((_, at) =>
+    bySource.flatMap((chats, source) => chats.slice(at, at + 1).map((messages) => ({ messages, source }))),
+);
+const asked = taken.slice(0, count).map(({ messages }) => messages);
+const sources = taken.slice(0, count).map(({ source }) => source);
+
 
 function long(round) {
-    const system = chats[0][0];
+    const system = asked[0][0];
     const text = asked.slice(round * 5).concat(asked).map((chat) => chat[1].content).join("\n");
     const ending = "\nQuestion: What should I do first?";
     const around = model.tokenize(render([system, { role: "user", content: ending }]), true).length;
@@ -178,6 +189,15 @@ console.log(
         `${counts.identical} the same plain, with lookup and warm; ${counts.tokens_a_step.toFixed(2)} tokens a step, ` +
         `${counts.acceptance.toFixed(2)} of the guesses right; ${counts.reused} prompt tokens kept when warm`,
 );
+for (const [source, file] of chatsFiles.entries()) {
+    const of = measured.answers.filter((_, at) => sources[at] === source);
+    const [mine, other] = [of.map(({ own }) => own), of.map(({ other }) => other)];
+    const [fast, slow] = [speed(mine, ({ lookup }) => lookup.rest_ms), speed(other, ({ rest }) => rest)];
+    console.log(
+        `  of ${basename(file)}: ${of.length} answers, ${mine.filter((one) => one.identical).length} the same; with lookup ` +
+            `${fast.toFixed(1)} tokens/s, llama.cpp ${slow.toFixed(1)}, ${(fast / slow).toFixed(2)} x`,
+    );
+}
 const seconds = (ms) => (ms / 1000).toFixed(2);
 console.log(
     `${AT_ONCE} texts, ${WRITE} tokens each after ${PROMPT}: one after another ${atOnce.one_after_another.per_second.toFixed(1)} ` +
