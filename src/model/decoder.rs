@@ -13,6 +13,7 @@ use super::import::without_adapters;
 use super::in_turn::InTurn;
 use super::kv_cache::{CacheShape, Element, KvCache};
 use super::runtime::Runtime;
+use super::steps::{SPARE, fill};
 use crate::durable::FileError;
 
 /// An open graph; several decoders run it in turn, a step at a time, each with a cache of its own.
@@ -95,7 +96,7 @@ impl Decoder {
             read: Vec::new(),
             adapter: None,
             ports,
-            mask: vec![1; context],
+            mask: vec![1; context + SPARE],
         })
     }
 
@@ -142,9 +143,7 @@ impl Decoder {
     ///
     /// The logits of a position depend on the tokens up to it alone, to the bit, and not on how they were cut into
     /// steps (see [`Decoder::keeps_rows_apart`]), so that guesses can be verified and prefixes reused without changing
-    /// a text. The runtime keeps to that as long as no step has one row: a single row is multiplied by kernels of its
-    /// own, which sum in another order. So a lone token is read twice, and the second forgotten; it needs two free
-    /// positions.
+    /// a text. The runtime keeps to that for steps that are [filled up](fill): rows are added, and forgotten.
     ///
     /// # Errors
     /// The tokens do not fit the cache, or the runtime failed.
@@ -154,38 +153,28 @@ impl Decoder {
         rows: Logits,
         adapter: Option<&Adapter>,
     ) -> Result<Vec<f32>, ModelError> {
-        if let [token] = tokens
-            && self.keeps_rows_apart(adapter)
-        {
-            let mut logits = self.run(&[*token; 2], Logits::All, adapter)?;
-            logits.truncate(logits.len() / 2);
-            self.truncate(self.read.len() - 1);
-            return Ok(logits);
-        }
-        self.run(tokens, rows, adapter)
-    }
-
-    fn run(
-        &mut self,
-        tokens: &[i64],
-        rows: Logits,
-        adapter: Option<&Adapter>,
-    ) -> Result<Vec<f32>, ModelError> {
-        let total = self.cache.length() + tokens.len();
-        if tokens.is_empty() || total > self.cache.capacity() {
+        let length = self.cache.length();
+        let Some(last) = tokens
+            .last()
+            .filter(|_| length + tokens.len() <= self.cache.capacity())
+        else {
             return Err(ModelError::PromptTooLong {
-                tokens: total,
+                tokens: length + tokens.len(),
                 limit: self.cache.capacity(),
             });
-        }
-        let start = [match rows {
-            Logits::Last => -1i64,
-            Logits::All => -(tokens.len() as i64),
-        }];
+        };
+        let added = match self.keeps_rows_apart(adapter) {
+            true => fill(length, tokens.len()),
+            false => 0,
+        };
+        let wanted = rows.of(tokens.len());
+        let all = [tokens, &vec![*last; added]].concat();
+        let total = length + all.len();
+        let start = [-((wanted + added) as i64)];
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![
             (
                 "input_ids",
-                TensorRef::from_array_view(([1, tokens.len()], tokens))?.into(),
+                TensorRef::from_array_view(([1, all.len()], &all[..]))?.into(),
             ),
             (
                 "attention_mask",
@@ -208,7 +197,7 @@ impl Decoder {
             .get("logits")
             .ok_or_else(|| ModelError::Run("the graph gave no logits".into()))?;
         let (_, values) = logits.try_extract_tensor::<f32>()?;
-        let values = values.to_vec();
+        let values = values[..values.len() / (wanted + added) * wanted].to_vec();
         drop(outputs);
         drop(session);
         self.cache.advance(tokens.len());

@@ -13,6 +13,7 @@ use ort::sys::ONNXTensorElementDataType;
 use ort::value::DynValue;
 
 use super::ModelError;
+use super::steps::SPARE;
 
 /// Keys and values of one conversation, for at most `capacity` positions.
 pub struct KvCache {
@@ -135,13 +136,13 @@ impl Buffers {
 }
 
 impl KvCache {
-    /// A cache of `capacity` positions; memory is `2 * layers * heads * capacity * head_dim` numbers, taken as it is
-    /// touched.
+    /// A cache of `capacity` positions and those that fill steps up; memory is `2 * layers * heads * head_dim` numbers a
+    /// position, taken as it is touched.
     ///
     /// # Errors
     /// The runtime cannot make views of it.
     pub fn new(shape: CacheShape, capacity: usize) -> Result<Self, ModelError> {
-        let mut buffers = Buffers::new(shape, capacity);
+        let mut buffers = Buffers::new(shape, capacity + SPARE);
         let mut outputs = OutputSelector::default();
         let mut pasts = Vec::new();
         let name = |when: &str, layer: usize, side: &str| match when {

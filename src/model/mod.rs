@@ -25,6 +25,7 @@ mod sampling;
 mod sentence_embedder;
 mod sequence;
 mod slots;
+mod steps;
 mod text_generator;
 mod together;
 mod vocabulary;

@@ -8,6 +8,7 @@ use ort::value::DynValue;
 
 use super::ModelError;
 use super::kv_cache::{Buffers, CacheShape};
+use super::steps::SPARE;
 
 /// Positions that a port without a text writes in each step.
 pub const IDLE: usize = 2;
@@ -22,14 +23,16 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// `ports` caches of `capacity` positions each; memory is `2 * layers * heads * capacity * head_dim` numbers a
-    /// port, taken as it is touched.
+    /// `ports` caches of `capacity` positions each and those that fill steps up; memory is `2 * layers * heads * head_dim`
+    /// numbers a port and position, taken as it is touched.
     ///
     /// # Errors
     /// The runtime cannot allocate.
     pub fn new(shape: CacheShape, ports: usize, capacity: usize) -> Result<Self, ModelError> {
         Ok(Caches {
-            caches: (0..ports).map(|_| Buffers::new(shape, capacity)).collect(),
+            caches: (0..ports)
+                .map(|_| Buffers::new(shape, capacity + SPARE))
+                .collect(),
             idle: Buffers::new(shape, IDLE),
             active: Vec::new(),
             options: RunOptions::new()?.with_outputs(OutputSelector::default()),

@@ -11,6 +11,7 @@ use super::lookup::guesses;
 use super::measure::log_probability;
 use super::outlet::Outlet;
 use super::sampling::Sampler;
+use super::steps::cut;
 use super::vocabulary::{Detokenizer, Vocabulary};
 use super::{Finish, GenerateRequest, Generated, ModelError};
 
@@ -340,43 +341,5 @@ impl Sequence {
     fn end(&mut self, finish: Finish) {
         self.generated.finish = finish;
         self.phase = Phase::Done;
-    }
-}
-
-/// Attention goes over rows and over past positions in tiles whose sizes are multiples of this.
-const TILE: usize = 16;
-
-/// Where a step from position `read` on ends, at `end` or a little before: neither its rows nor the positions up to its end
-/// leave a tile with a single one, which another kernel would sum in another order. One row alone stands for two.
-pub(super) fn cut(read: usize, end: usize) -> usize {
-    let whole = |end: &usize| match *end - read {
-        1 => true,
-        rows => rows % TILE != 1 && end % TILE != 1,
-    };
-    (read + 1..=end).rev().find(whole).unwrap_or(end)
-}
-
-#[cfg(test)]
-mod cut_tests {
-    use super::cut;
-
-    #[test]
-    fn a_step_leaves_no_single_row_and_no_single_position() {
-        for read in 0..70 {
-            for end in read + 1..read + 300 {
-                let found = cut(read, end);
-                assert!(
-                    found > read && found <= end && found + 3 >= end,
-                    "{read} {end}"
-                );
-                let rows = found - read;
-                assert!(
-                    rows == 1 || (rows % 16 != 1 && found % 16 != 1),
-                    "{read} {end}"
-                );
-            }
-        }
-        assert_eq!(cut(26, 513), 512);
-        assert_eq!(cut(512, 513), 513);
     }
 }

@@ -15,6 +15,7 @@ use super::import::for_several;
 use super::in_turn::InTurn;
 use super::ports::{Caches, IDLE};
 use super::runtime::Runtime;
+use super::steps::fill;
 use crate::durable::FileError;
 
 /// Most texts at once: each is an operator of its own in every layer.
@@ -144,8 +145,8 @@ impl Slots {
 
     /// Appends to the texts of `parts` their tokens and returns the logits that each wants, row by row; blocking.
     ///
-    /// A text gets the same logits as from [`super::decoder::Decoder::step`], to the bit: a lone token stands twice in its
-    /// port, as it is read twice there, and needs two free positions.
+    /// A text gets the same logits as from [`super::decoder::Decoder::step`], to the bit: its port is filled up as a step is
+    /// there.
     ///
     /// # Errors
     /// The tokens do not fit their cache, or the runtime failed.
@@ -208,7 +209,7 @@ impl Slots {
             let last = ids.len() as i64;
             own[part.slot] = (first..last).collect();
             wanted.extend(last - part.rows.of(part.tokens.len()) as i64..last);
-            let needed = self.slots[part.slot].read.len() + part.tokens.len().max(2);
+            let needed = self.slots[part.slot].read.len() + part.tokens.len();
             if part.tokens.is_empty() || needed > self.capacity {
                 return Err(ModelError::PromptTooLong {
                     tokens: needed,
@@ -232,16 +233,17 @@ impl Slots {
             for (at, row) in rows.iter().enumerate() {
                 joined[*row as usize] = before + at as i64;
             }
-            let past = match rows[..] {
-                [] => {
+            let past = match rows.last() {
+                None => {
                     rows = vec![0; IDLE];
                     0
                 }
-                [row] => {
-                    rows.push(row);
-                    self.slots[port].read.len()
+                Some(last) => {
+                    let past = self.slots[port].read.len();
+                    let added = fill(past, rows.len());
+                    rows.extend(vec![*last; added]);
+                    past
                 }
-                _ => self.slots[port].read.len(),
             };
             before += rows.len() as i64;
             let total = (past + rows.len()) as i32;

@@ -2,8 +2,8 @@
 
 use super::arbitrary;
 use crate::model::decoder::Logits;
-use crate::model::sequence::cut;
 use crate::model::slots::{Part, Slots};
+use crate::model::steps::cut;
 use crate::model::{ModelError, TextGenerator, Together};
 
 /// Tokens before those that are compared; the last one crosses a tile of attention on most processors.
