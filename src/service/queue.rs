@@ -6,16 +6,22 @@ use std::time::Instant;
 /// Questions waiting for an answering thread.
 ///
 /// Each asker (a client of the broker, or the control socket) has its own line; the lines take
-/// turns, so a flood by one costs the others at most one answer's time each. Questions restored from
-/// the journal stand before all of them.
+/// turns, so a flood by one costs the others at most one answer's time each. Askers that give way, sensors, have
+/// their turn when no other line waits, or after [`PATIENCE`] others. Questions restored from the journal stand
+/// before all of them.
 #[derive(Debug)]
 pub struct Queue<T> {
     bound: usize,
     restored: VecDeque<Waiting<T>>,
     lines: HashMap<String, VecDeque<Waiting<T>>>,
     turns: VecDeque<String>,
+    /// Questions answered one after another while one waited that gives way.
+    passed: usize,
     waiting: usize,
 }
+
+/// Questions that go before one that gives way, at most: it comes late, but it comes.
+const PATIENCE: usize = 4;
 
 #[derive(Debug)]
 struct Waiting<T> {
@@ -40,6 +46,7 @@ impl<T> Queue<T> {
             restored: VecDeque::new(),
             lines: HashMap::new(),
             turns: VecDeque::new(),
+            passed: 0,
             waiting: 0,
         }
     }
@@ -75,11 +82,11 @@ impl<T> Queue<T> {
         self.waiting += 1;
     }
 
-    /// Takes the next question out.
-    pub fn pop(&mut self, now: Instant) -> Option<Popped<T>> {
+    /// Takes the next question out; `gives_way` says which askers let others go first.
+    pub fn pop(&mut self, now: Instant, gives_way: impl Fn(&str) -> bool) -> Option<Popped<T>> {
         let next = match self.restored.pop_front() {
             Some(next) => next,
-            None => self.next_in_turn()?,
+            None => self.next_in_turn(gives_way)?,
         };
         self.waiting -= 1;
         Some(if next.deadline <= now {
@@ -103,8 +110,16 @@ impl<T> Queue<T> {
         expired
     }
 
-    fn next_in_turn(&mut self) -> Option<Waiting<T>> {
-        let asker = self.turns.pop_front()?;
+    fn next_in_turn(&mut self, gives_way: impl Fn(&str) -> bool) -> Option<Waiting<T>> {
+        let first = self.turns.iter().position(|asker| !gives_way(asker));
+        let late = self.turns.iter().position(|asker| gives_way(asker));
+        let (at, passed) = match (first, late) {
+            (Some(first), Some(_)) if self.passed < PATIENCE => (first, self.passed + 1),
+            (_, Some(late)) => (late, 0),
+            (first, None) => (first?, 0),
+        };
+        self.passed = passed;
+        let asker = self.turns.remove(at)?;
         let line = self.lines.get_mut(&asker)?;
         let next = line.pop_front();
         if line.is_empty() {
@@ -135,8 +150,12 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn nobody(_: &str) -> bool {
+        false
+    }
+
     fn drain(queue: &mut Queue<&'static str>, now: Instant) -> Vec<&'static str> {
-        std::iter::from_fn(|| queue.pop(now))
+        std::iter::from_fn(|| queue.pop(now, |asker| asker.starts_with("probe")))
             .map(|popped| match popped {
                 Popped::Ready(item, _) | Popped::Expired(item) => item,
             })
@@ -159,7 +178,7 @@ mod tests {
         let (mut queue, now) = (Queue::new(1), Instant::now());
         queue.push("a", now + MINUTE, "first").expect("room");
         assert_eq!(queue.push("b", now + MINUTE, "second"), Err("second"));
-        assert!(queue.pop(now).is_some());
+        assert!(queue.pop(now, nobody).is_some());
         assert_eq!(queue.push("b", now + MINUTE, "second"), Ok(()));
     }
 
@@ -179,9 +198,24 @@ mod tests {
         queue.push("a", now, "late").expect("room");
         queue.push("a", now + MINUTE, "in time").expect("room");
         queue.push("b", now, "late too").expect("room");
-        assert_eq!(queue.pop(now), Some(Popped::Expired("late")));
+        assert_eq!(queue.pop(now, nobody), Some(Popped::Expired("late")));
         assert_eq!(queue.take_expired(now), ["late too"]);
-        assert_eq!(queue.pop(now), Some(Popped::Ready("in time", now + MINUTE)));
-        assert_eq!((queue.pop(now), queue.len()), (None, 0));
+        let in_time = Popped::Ready("in time", now + MINUTE);
+        assert_eq!(queue.pop(now, nobody), Some(in_time));
+        assert_eq!((queue.pop(now, nobody), queue.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_sensor_lets_people_go_first_but_not_for_ever() {
+        let (mut queue, now) = (Queue::new(16), Instant::now());
+        for item in ["s1", "s2"] {
+            queue.push("probe-1", now + MINUTE, item).expect("room");
+        }
+        for item in ["a1", "a2", "a3", "a4", "a5"] {
+            queue.push("a", now + MINUTE, item).expect("room");
+        }
+        queue.push("b", now + MINUTE, "b1").expect("room");
+        let order = ["a1", "b1", "a2", "a3", "s1", "a4", "a5", "s2"];
+        assert_eq!(drain(&mut queue, now), order);
     }
 }

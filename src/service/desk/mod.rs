@@ -311,7 +311,9 @@ impl Desk {
         readings: impl Fn(&str) -> Vec<Reading>,
     ) -> Option<Job> {
         loop {
-            let (ticket, deadline) = match self.queue.pop(now)? {
+            // Who sends readings under the name it asks by is a sensor; people wait for their answers.
+            let is_sensor = |asker: &str| !readings(asker).is_empty();
+            let (ticket, deadline) = match self.queue.pop(now, is_sensor)? {
                 Popped::Ready(ticket, deadline) => (ticket, deadline),
                 Popped::Expired(ticket) => {
                     self.end(ticket, expired(), now);
@@ -331,7 +333,7 @@ impl Desk {
             let device = open.question.device.as_deref();
             return Some(Job {
                 ticket,
-                readings: device.map(readings).unwrap_or_default(),
+                readings: device.map(&readings).unwrap_or_default(),
                 question: open.question.clone(),
                 deadline,
                 arrived: open.arrived,

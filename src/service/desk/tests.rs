@@ -10,7 +10,7 @@ use crate::journal::{Journal, JournalLimits};
 use crate::service::golden;
 use crate::service::post::{Outgoing, Post};
 use crate::service::worker::{Event, failed};
-use crate::types::AskId;
+use crate::types::{AskId, ReadingValue};
 
 const NOW: i64 = 1_800_000_000;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -212,6 +212,40 @@ async fn a_question_whose_asker_is_gone_is_not_worked_on() {
         .next_job(Instant::now(), |_| Vec::new())
         .expect("a job");
     assert_eq!(job.question.text, "second");
+}
+
+#[tokio::test]
+async fn who_sends_readings_under_the_name_it_asks_by_lets_a_handheld_go_first() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut this = ready(folder.path());
+    for client in ["probe-1", "h1"] {
+        let place = Arc::clone(&this.desk.intake.places).try_acquire_owned();
+        let admitted = Admitted {
+            key: AskKey {
+                client: client.into(),
+                ..key("q1")
+            },
+            accepted: accepted(client),
+            arrived: Instant::now(),
+            place: place.expect("a place"),
+            token: None,
+        };
+        this.desk.hear(Note::Admitted(Box::new(admitted)));
+    }
+    let reading = |device: &str| Reading {
+        device: device.into(),
+        name: "soil-temperature".into(),
+        value: ReadingValue::Number(9.5),
+        unit: None,
+        at: NOW,
+    };
+    let probed = |asker: &str| match asker {
+        "probe-1" => vec![reading(asker)],
+        _ => Vec::new(),
+    };
+    let first = this.desk.next_job(Instant::now(), probed).expect("a job");
+    let open = &this.desk.open[&first.ticket];
+    assert!(matches!(&open.origin, Origin::Field { key, .. } if key.client == "h1"));
 }
 
 #[tokio::test]
