@@ -6,7 +6,8 @@ use std::os::unix::fs::symlink;
 
 use super::blobs::{CHUNK, Source};
 use super::build::read_offer;
-use super::manifest::{FileEntry, Golden, KeyChanges, Manifest, Moment, Role};
+use super::manifest::{FileEntry, Golden, KeyChanges, Manifest, Role};
+use super::moment::Moment;
 use super::offer::Offer;
 use super::testing::{Farm, PLAN, Script, TestBox};
 use super::{EditionError, Setting};

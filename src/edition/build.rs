@@ -11,9 +11,10 @@ use walkdir::WalkDir;
 
 use super::blobs::Blobs;
 use super::manifest::{
-    Budgets, FILE_NAME, FileEntry, Golden, Hardware, KeyChanges, Manifest, Moment, Role,
-    SIGNATURE_NAME, Thresholds, open_regular, read_bounded,
+    Budgets, FILE_NAME, FileEntry, Golden, Hardware, KeyChanges, Manifest, Role, SIGNATURE_NAME,
+    Thresholds, open_regular, read_bounded,
 };
+use super::moment::Moment;
 use super::offer::Offer;
 use super::signature::MAX_SIGNATURE_BYTES;
 use super::{EditionError, limits};

@@ -11,7 +11,8 @@
 //! thing that is not in the record is the commit: the link itself is. A link that already points at the
 //! edition on trial means that the trial was passed.
 
-use super::manifest::{KeyChanges, Moment};
+use super::manifest::KeyChanges;
+use super::moment::Moment;
 use super::record::{Record, Run};
 use crate::types::{Digest, Phase};
 

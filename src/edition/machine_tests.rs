@@ -1,7 +1,8 @@
 //! The state machine as one table: every phase with every event.
 
 use super::machine::{ATTEMPTS, Action, Event, Offered, step};
-use super::manifest::{KeyChanges, Moment};
+use super::manifest::KeyChanges;
+use super::moment::Moment;
 use super::record::{Record, Run};
 use crate::types::Digest;
 use crate::types::Phase;

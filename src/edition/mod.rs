@@ -29,6 +29,7 @@ mod machine;
 #[cfg(test)]
 mod machine_tests;
 mod manifest;
+mod moment;
 mod offer;
 pub mod push;
 mod record;
@@ -42,9 +43,8 @@ pub use blobs::{Blobs, Source, Swept};
 pub use driver::{Driver, Setting, Told, Verdict, Workshop};
 pub use error::EditionError;
 pub use machine::STARTS;
-pub use manifest::{
-    Budgets, FileEntry, Golden, Hardware, KeyChanges, Manifest, Moment, Role, Thresholds,
-};
+pub use manifest::{Budgets, FileEntry, Golden, Hardware, KeyChanges, Manifest, Role, Thresholds};
+pub use moment::Moment;
 pub use offer::{Accepted, Host, Offer, Terms, examine};
 pub use record::{Record, Run};
 pub use signature::{Password, PublicKey, Signed, generate, sign};

@@ -1,6 +1,7 @@
 //! Whether an offered manifest is accepted: numbered checks, cheapest and safest first. Pure.
 
-use super::manifest::{Manifest, Moment};
+use super::manifest::Manifest;
+use super::moment::Moment;
 use super::record::Record;
 use super::signature::{self, PublicKey, Signed};
 use super::{EditionError, limits};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{Moment, read_bounded};
+use super::manifest::read_bounded;
+use super::moment::Moment;
 use super::signature::PublicKey;
 use super::{EditionError, KeyChanges, Phase};
 use crate::durable;

@@ -8,6 +8,7 @@ mod clause_words;
 mod fact_words;
 mod facts;
 mod quantity;
+mod quantity_forms;
 mod table;
 mod text;
 
