@@ -94,26 +94,29 @@ impl Asked {
             .is_some_and(|measured| self.wants.concerns(&measured, &verdict::name(reading)))
     }
 
-    /// Rarity-weighted share of the question's words in `own`, or at [`HEADING`] in `above`.
+    /// Rarity-weighted share of the question's words in `own`, or at [`HEADING`] in `above`; where only a word of nearly the
+    /// same meaning is there, at [`KIN`] of that.
     pub fn coverage(&self, own: &BTreeSet<String>, above: &BTreeSet<String>) -> f32 {
         let total: f32 = self.stems.iter().map(|(_, rarity)| rarity).sum();
-        let held: f32 = self
-            .stems
-            .iter()
-            .map(
-                |(stem, rarity)| match (own.contains(stem), above.contains(stem)) {
-                    (true, _) => *rarity,
-                    (false, true) => rarity * HEADING,
-                    (false, false) => 0.0,
-                },
-            )
-            .sum();
+        let share = |stem: &String| match (own.contains(stem), above.contains(stem)) {
+            (true, _) => 1.0,
+            (false, true) => HEADING,
+            (false, false) => 0.0,
+        };
+        let held = self.stems.iter().map(|(stem, rarity)| {
+            let kin = words::kin(stem).iter().map(share).fold(0.0, f32::max);
+            rarity * share(stem).max(KIN * kin)
+        });
+        let held: f32 = held.sum();
         if total > 0.0 { held / total } else { 0.0 }
     }
 }
 
 /// What a word in the heading counts, against one in the sentence itself.
 const HEADING: f32 = 0.8;
+
+/// What a word of nearly the same meaning counts, against the word itself.
+const KIN: f32 = 0.6;
 
 /// Weights of the parts of a candidate's score.
 const COVERAGE_WEIGHT: f32 = 1.0;

@@ -1,8 +1,11 @@
 //! Words: what two texts are compared by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use rust_stemmers::{Algorithm, Stemmer};
+
+use crate::library;
 
 /// Words that carry no content of their own in a farm question.
 const STOP: &[&str] = &[
@@ -23,15 +26,8 @@ const STOP: &[&str] = &[
 
 /// Other names of one thing, by stem; the second column stands for all.
 const SAME: &[(&str, &str)] = &[
-    ("corn", "maiz"),
-    ("makki", "maiz"),
-    ("milho", "maiz"),
     ("cornfield", "maiz"),
-    ("soya", "soybean"),
-    ("soy", "soybean"),
-    ("soja", "soybean"),
     ("bean", "soybean"),
-    ("kanak", "wheat"),
     ("sow", "plant"),
     ("sown", "plant"),
     ("depth", "deep"),
@@ -76,14 +72,43 @@ pub const MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// Stems of nearly one meaning, by each of them.
+static KIN: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
+    let mut kin = HashMap::new();
+    for group in library::GROUPS {
+        let stems: BTreeSet<String> = group.iter().map(|stem| one_name(stem)).collect();
+        for stem in &stems {
+            let others = stems.iter().filter(|other| *other != stem);
+            kin.insert(stem.clone(), others.cloned().collect());
+        }
+    }
+    kin
+});
+
 /// The stem by which a word is compared; other names of one thing share a stem.
 pub fn stem(word: &str) -> String {
     let lower = word.to_lowercase().replace('’', "'");
     let bare = lower.strip_suffix("'s").unwrap_or(&lower);
-    let stemmed = Stemmer::create(Algorithm::English).stem(bare).into_owned();
-    SAME.iter()
-        .find(|(other, _)| *other == stemmed)
-        .map_or(stemmed, |(_, one)| (*one).to_owned())
+    let bare = match bare.is_ascii() {
+        true => bare.to_owned(),
+        // Without the accents that a handheld's keyboard may lack.
+        false => library::folded(bare),
+    };
+    let crop = library::crop_named_by(&bare);
+    // "common bean" is a bean.
+    let bare = crop.map_or(&*bare, |crop| crop.rsplit(' ').next().unwrap_or(crop));
+    one_name(&Stemmer::create(Algorithm::English).stem(bare))
+}
+
+/// The stem that stands for all names of what `stem` names.
+fn one_name(stem: &str) -> String {
+    let same = SAME.iter().find(|(other, _)| *other == stem);
+    same.map_or(stem, |(_, one)| one).to_owned()
+}
+
+/// Other stems that mean nearly the same in the field as `stem`: `armyworm` of `caterpillar`.
+pub fn kin(stem: &str) -> &'static [String] {
+    KIN.get(stem).map_or(&[], Vec::as_slice)
 }
 
 /// True for a word that carries no content.

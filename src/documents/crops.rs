@@ -91,6 +91,11 @@ pub fn known(word: &str) -> Option<&'static str> {
         .or_else(|| find(word.strip_suffix("es")?))
 }
 
+/// As [`known`], for a word out of its sentence: names that are other words, too, name nothing there.
+pub fn named_by(word: &str) -> Option<&'static str> {
+    known(word).filter(|_| !AMBIGUOUS.contains(&word))
+}
+
 /// Canonical names of the crops that `text` names, in order of appearance, each once.
 ///
 /// `gram` and `pea` name crops only in a farmer's question; "5 grams" must not, so a word right after

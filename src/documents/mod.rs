@@ -29,6 +29,7 @@ mod tags;
 mod xml;
 
 pub use collection::{Documents, count, open};
+pub use crops::named_by as crop_named_by;
 pub use csv::CsvReader;
 pub use error::DocumentError;
 pub use html::HtmlReader;

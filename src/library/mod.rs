@@ -54,10 +54,10 @@ pub use quantized::QuantizedScan;
 pub use rebuild::RebuildReport;
 pub use search::{Hit, Query, SearchResults};
 pub use store::Recovery;
-pub use words::terms;
+pub use words::{GROUPS, folded, terms};
 
 /// The places of the gazetteer that a text names.
-pub use crate::documents::named_places;
+pub use crate::documents::{crop_named_by, named_places};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
