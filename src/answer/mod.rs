@@ -11,6 +11,7 @@ mod error;
 mod guard;
 mod lexer;
 mod limits;
+mod manner;
 mod media;
 mod names;
 mod outcome;

@@ -7,7 +7,7 @@ use super::passages::{Hit, Passages};
 use super::quantity::Quantity;
 use super::sentences::{Sentence, sentences};
 use super::wants::Wants;
-use super::{verdict, words};
+use super::{manner, verdict, words};
 use crate::model::{Embedder, ModelError};
 use crate::types::Reading;
 
@@ -125,60 +125,6 @@ const HEADING_WEIGHT: f32 = 0.4;
 const FOCUS_WEIGHT: f32 = 0.4;
 const FIT_WEIGHT: f32 = 0.5;
 const RANK_WEIGHT: f32 = 0.3;
-/// A table row is quoted when it is clearly better than a sentence.
-const ROW_COST: f32 = 0.1;
-/// The first sentence of a passage mostly says what the rest explains.
-const FIRST_WEIGHT: f32 = 0.2;
-/// Asked for advice, "Sow 3 to 5 cm deep" answers, and "a study found" only supports it.
-const ADVICE_WEIGHT: f32 = 0.15;
-const EVIDENCE_COST: f32 = 0.15;
-
-/// Verbs that begin advice.
-const ADVICE: &[&str] = &[
-    "add",
-    "aim",
-    "apply",
-    "begin",
-    "check",
-    "dry",
-    "finish",
-    "give",
-    "harvest",
-    "inoculate",
-    "irrigate",
-    "keep",
-    "lime",
-    "measure",
-    "place",
-    "plant",
-    "put",
-    "scout",
-    "sow",
-    "spray",
-    "start",
-    "stop",
-    "store",
-    "take",
-    "topdress",
-    "treat",
-    "use",
-    "wait",
-];
-
-/// Words of reports rather than of advice.
-const EVIDENCE: &[&str] = &[
-    "comparison",
-    "experiment",
-    "experiments",
-    "older",
-    "report",
-    "review",
-    "studies",
-    "study",
-    "survey",
-    "trial",
-    "trials",
-];
 
 /// Every sentence of `hits` as a candidate, best first; blocking while sentences are embedded.
 ///
@@ -268,7 +214,7 @@ fn candidate(
             all => named as f32 / all as f32,
         },
         fit: asked.wants.fit(&quantities),
-        score: manner(position, sentence),
+        score: manner::score(position, sentence, &quantities),
         quantities,
     }
 }
@@ -278,31 +224,6 @@ pub fn headings(hit: &Hit) -> String {
     let mut all = vec![hit.passage.title.as_str()];
     all.extend(hit.passage.headings.iter().map(String::as_str));
     all.join(" - ")
-}
-
-/// What the place and the manner of a sentence add to its score.
-fn manner(position: usize, sentence: &Sentence) -> f32 {
-    if !sentence.cells.is_empty() {
-        return -ROW_COST;
-    }
-    let words: Vec<String> = words::split(&sentence.text)
-        .map(str::to_lowercase)
-        .collect();
-    let advice = words
-        .first()
-        .is_some_and(|first| ADVICE.contains(&first.as_str()));
-    let evidence = words.iter().any(|word| EVIDENCE.contains(&word.as_str()));
-    let mut score = 0.0;
-    if position == 0 {
-        score += FIRST_WEIGHT;
-    }
-    if advice {
-        score += ADVICE_WEIGHT;
-    }
-    if evidence {
-        score -= EVIDENCE_COST;
-    }
-    score
 }
 
 /// Puts the passages with the best sentences first and keeps `top_k`; `candidates` follow them.
