@@ -8,7 +8,7 @@ const CROPS: &[&[&str]] = &[
     &["rice", "paddy", "arroz", "dhan"],
     &["soybean", "soya", "soy", "soyabean", "soja"],
     &["wheat", "trigo", "gehu", "kanak"],
-    &["sorghum", "milo", "jowar", "sorgo"],
+    &["sorghum", "milo", "jowar", "sorgo", "chari"],
     &["millet", "bajra"],
     &["barley", "cevada", "jau"],
     &["oat", "aveia"],
