@@ -115,7 +115,7 @@ impl Validator<'_> {
             answer: AnswerConfig {
                 refuse_below: self.within(
                     "answer.refuse_below",
-                    raw.answer.refuse_below.unwrap_or(0.34),
+                    raw.answer.refuse_below.unwrap_or(0.36),
                     0.0,
                     1.0,
                 )?,
