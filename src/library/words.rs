@@ -30,7 +30,7 @@ const STOP: &[&str] = &[
 
 /// Words of nearly one meaning in the field, as stems of this module, with what they are called in Hindi, Punjabi and
 /// Portuguese; a question's term finds all of its group. No word is in two. They touch questions alone, so a change
-/// leaves [`VERSION`] as it is.
+/// leaves `VERSION` as it is.
 pub const GROUPS: &[&[&str]] = &[
     &["plant", "sow", "seed", "drill", "bijai", "plantio"],
     &["deep", "depth"],
