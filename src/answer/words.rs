@@ -16,12 +16,12 @@ const STOP: &[&str] = &[
     "in", "into", "is", "it", "its", "just", "keep", "let", "like", "make", "many", "may", "me",
     "mean", "more", "most", "much", "must", "my", "need", "needs", "no", "not", "now", "of", "off",
     "often", "on", "once", "one", "only", "or", "other", "our", "out", "over", "own", "per",
-    "please", "put", "run", "same", "shall", "she", "should", "so", "some", "such", "suggest",
-    "take", "tell", "tells", "than", "that", "the", "their", "them", "then", "there", "these",
-    "they", "this", "those", "to", "too", "under", "until", "up", "use", "used", "very", "want",
-    "was", "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with",
-    "would", "you", "your", "best", "right", "around", "long", "worth", "far", "past", "between",
-    "don't", "i'm", "it's",
+    "please", "put", "run", "said", "same", "say", "says", "shall", "she", "should", "so", "some",
+    "such", "suggest", "take", "tell", "tells", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "to", "too", "under", "until", "up", "use", "used",
+    "very", "want", "was", "we", "were", "what", "when", "where", "which", "while", "who", "why",
+    "will", "with", "would", "you", "your", "best", "right", "around", "long", "worth", "far",
+    "past", "between", "don't", "i'm", "it's",
 ];
 
 /// Other names of one thing, by stem; the second column stands for all.

@@ -62,7 +62,8 @@ pub fn choose(candidates: &[Candidate]) -> Vec<Golden> {
 fn question(candidate: &Candidate) -> String {
     let (title, heading) = (candidate.title.trim(), candidate.heading.trim());
     if heading.is_empty() || heading == title {
-        format!("What does \"{title}\" say?")
+        // Its words alone: each other word is one that the document may lack.
+        format!("{title}?")
     } else {
         format!("{title}: {heading}?")
     }
@@ -142,6 +143,16 @@ mod tests {
             score: 1.0,
         });
         answer
+    }
+
+    #[test]
+    fn a_document_without_headings_is_asked_for_by_its_title_alone() {
+        let note = Candidate {
+            title: "Gate code".into(),
+            heading: "Gate code".into(),
+            ..candidate(1)
+        };
+        assert_eq!(choose(&[note])[0].question, "Gate code?");
     }
 
     #[test]
