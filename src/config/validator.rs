@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::raw::{RawConfig, RawLibrary};
-use super::*;
+use super::{
+    AnswerConfig, Config, ConfigError, DenseMode, Drafting, LibraryConfig, MOST_AT_ONCE,
+    ModelConfig, MqttConfig, QueueConfig, SearchConfig, SensorConfig,
+};
 
 /// Checks the values of one file, and puts defaults where it is silent.
 pub(super) struct Validator<'a> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::dense::{ExactScan, VectorSearch, Vectors};
 use super::graph::{GraphError, GraphSearch};
 use super::quantized::QuantizedScan;
+use crate::types::Random;
 
 /// Recall at 10 from which the graph may stand in for the scan.
 pub const RECALL_WANTED: f32 = 0.99;
@@ -167,15 +168,15 @@ pub fn percentile_us(times: &mut [Duration], percent: usize) -> f64 {
 
 /// Unit vectors around some centres, as passages lie around their topics; the same for the same `seed`.
 pub fn clustered_vectors(count: usize, dimension: usize, seed: u64) -> Array2<f32> {
-    let mut random = Random(seed | 1);
+    let mut random = Random::new(seed | 1);
     let centres =
-        Array2::from_shape_simple_fn(((count / 50).max(4), dimension), || random.normal());
-    let mut random = Random(seed.rotate_left(17) | 1);
+        Array2::from_shape_simple_fn(((count / 50).max(4), dimension), || normal(&mut random));
+    let mut random = Random::new(seed.rotate_left(17) | 1);
     let mut vectors = Array2::zeros((count, dimension));
     for mut vector in vectors.outer_iter_mut() {
         let centre = centres.row(random.below(centres.nrows()));
         for (value, middle) in vector.iter_mut().zip(centre) {
-            *value = middle + 0.7 * random.normal();
+            *value = middle + 0.7 * normal(&mut random);
         }
         let length = vector.dot(&vector).sqrt().max(f32::MIN_POSITIVE);
         vector.mapv_inplace(|value| value / length);
@@ -183,27 +184,10 @@ pub fn clustered_vectors(count: usize, dimension: usize, seed: u64) -> Array2<f3
     vectors
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    /// Nearly normal: the sum of four uniform numbers, centred.
-    fn normal(&mut self) -> f32 {
-        let uniform = |bits: u64| (bits >> 40) as f32 / (1_u64 << 24) as f32;
-        (0..4).map(|_| uniform(self.next())).sum::<f32>() - 2.0
-    }
+/// Nearly normal: the sum of four uniform numbers, centred.
+fn normal(random: &mut Random) -> f32 {
+    let uniform = |bits: u64| (bits >> 40) as f32 / (1_u64 << 24) as f32;
+    (0..4).map(|_| uniform(random.bits())).sum::<f32>() - 2.0
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::fmt;
 
 use super::ModelError;
 use super::decoder::argmax;
+use crate::types::random::{GAMMA, mix};
 
 /// How tokens are chosen; greedy by default.
 #[derive(Clone, Debug, PartialEq)]
@@ -263,23 +264,14 @@ fn drawn(tokens: impl Iterator<Item = Ranked> + Clone, weight: Weight, chance: f
     last
 }
 
-/// A number from 0 to below 1 that follows from a seed and a position: SplitMix64 (Steele, Lea and Flood 2014), whose
-/// numbers can be had in any order.
+/// A number from 0 to below 1 that follows from a seed and a position: SplitMix64, whose numbers can be had in any
+/// order.
 fn chance(seed: u64, at: u64) -> f64 {
     // The seed is mixed by itself first: neighbouring seeds must not give the same numbers one position later.
     let start = mix(seed.wrapping_add(GAMMA));
     let bits = mix(start.wrapping_add(GAMMA.wrapping_mul(at.wrapping_add(1))));
     // As many bits as the fraction of a double has.
     (bits >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// The step from one state of SplitMix64 to the next.
-const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-
-fn mix(state: u64) -> u64 {
-    let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
 }
 
 #[cfg(test)]

@@ -241,7 +241,7 @@ impl Slots {
                 Some(last) => {
                     let past = self.slots[port].read.len();
                     let added = fill(past, rows.len());
-                    rows.extend(vec![*last; added]);
+                    rows.extend(std::iter::repeat_n(*last, added));
                     past
                 }
             };

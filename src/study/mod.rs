@@ -66,5 +66,5 @@ pub use results::{
 pub use rows::{AdapterName, Rows, RowsError, RunHeader, read_rows};
 pub use score::{Band, Grade, LONGEST_RATIO, LONGEST_WORDS, SIMILAR, SOMEWHAT, Score, score};
 pub use stated::{ReadingUse, Stated};
-pub use stats::{DRAWS, Draws, Interval, Random, SEED, mcnemar, median};
+pub use stats::{DRAWS, Draws, Interval, SEED, mcnemar, median};
 pub use twins::{Bands, TwinMeasures, twins};

@@ -1,35 +1,11 @@
 //! Intervals and tests: what a difference between two arms is worth.
 
+use crate::types::Random;
+
 /// Draws of a bootstrap.
 pub const DRAWS: usize = 2_000;
 /// Seed of every bootstrap, so that two reports of the same rows are equal.
 pub const SEED: u64 = 20_240_130;
-
-/// A small generator (splitmix64, Steele et al. 2014): good enough to draw questions with.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// A generator that begins at `seed`.
-    pub fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`, which is above 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        // The bias of a remainder is below 2^-40 for any set that fits into memory.
-        usize::try_from(self.bits() % end.max(1) as u64).unwrap_or(0)
-    }
-}
 
 /// Questions drawn with replacement, the same for every measure and arm: comparisons are then paired.
 #[derive(Clone, Debug)]

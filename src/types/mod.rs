@@ -9,6 +9,7 @@ mod digest;
 mod edition;
 mod key;
 mod place;
+pub mod random;
 mod reading;
 pub mod senml;
 
@@ -18,4 +19,5 @@ pub use digest::Digest;
 pub use edition::{EditionState, Phase};
 pub use key::{AskId, AskKey};
 pub use place::Place;
+pub use random::Random;
 pub use reading::{Reading, ReadingValue};

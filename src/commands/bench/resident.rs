@@ -22,8 +22,8 @@ use crate::model::folder::{Kind, Manifest};
 use crate::model::{
     Embedder, ModelError, Runtime, SentenceEmbedder, TextGenerator, TokenCounter, measure,
 };
-use crate::study::{Random, SEED};
-use crate::types::Digest;
+use crate::study::SEED;
+use crate::types::{Digest, Random};
 
 /// Passages of one made document, and sentences of a passage.
 const PER_DOCUMENT: usize = 50;

@@ -8,7 +8,8 @@ use super::{Args, Bench, beir, corpus, name_of, read, read_folder};
 use crate::commands::Context;
 use crate::documents::Document;
 use crate::library::Library;
-use crate::study::{self, BeirSet, Random, SEED, StudyQuestion, judge_rankings};
+use crate::study::{self, BeirSet, SEED, StudyQuestion, judge_rankings};
+use crate::types::Random;
 
 /// How many times its first number of passages the library has, as in the paper.
 const FACTORS: [f64; 5] = [1.0, 1.5, 2.2, 4.3, 6.8];

@@ -21,7 +21,8 @@ use crate::documents::{Document, Passage, read_bytes, sentences};
 use crate::durable;
 use crate::library::{Comparison, Library, Plain, Query, percentile_us};
 use crate::model::Embedder;
-use crate::study::{self, Random, SEED};
+use crate::study::{self, SEED};
+use crate::types::Random;
 
 /// Questions that are asked of each library, after as many that only warm it up.
 const QUESTIONS: usize = 300;
