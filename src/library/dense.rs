@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// The rows that a search may return.
 pub type Eligible<'a> = &'a (dyn Fn(usize) -> bool + Sync);
@@ -31,8 +33,8 @@ pub trait VectorSearch: Send + Sync {
     ) -> Vec<(usize, f32)>;
 }
 
-/// Unit vectors, a row each.
-type Block = Array2<f32>;
+/// Unit vectors, a row each, in half precision: half the memory, and a cosine of them is off by less than 0.001.
+pub type Block = Array2<f16>;
 
 /// Unit vectors in memory, in blocks that documents share with older snapshots.
 #[derive(Clone, Debug, Default)]
@@ -43,9 +45,10 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Joins `vectors`, in order; all have the same dimension.
+    /// Joins `vectors`, rounded, in order; all have the same dimension.
     pub fn new(vectors: impl IntoIterator<Item = Array2<f32>>) -> Self {
-        Vectors::of(vectors.into_iter().map(Arc::new))
+        let rounded = |vectors: Array2<f32>| Arc::new(vectors.mapv(f16::from_f32));
+        Vectors::of(vectors.into_iter().map(rounded))
     }
 
     /// Joins blocks that others share.
@@ -63,7 +66,7 @@ impl Vectors {
     }
 
     /// The blocks, by rising row.
-    pub fn blocks(&self) -> impl Iterator<Item = ArrayView2<'_, f32>> {
+    pub fn blocks(&self) -> impl Iterator<Item = ArrayView2<'_, f16>> {
         self.blocks.iter().map(|(_, block)| block.view())
     }
 
@@ -78,15 +81,24 @@ impl Vectors {
     }
 
     /// The vector of `row`, which must be below [`Vectors::len`].
-    pub fn row(&self, row: usize) -> ArrayView1<'_, f32> {
+    pub fn row(&self, row: usize) -> Array1<f32> {
         let block = self.blocks.partition_point(|(first, _)| *first <= row) - 1;
         let (first, block) = &self.blocks[block];
-        block.row(row - first)
+        widened(block.row(row - first))
     }
 
     /// Length of a vector; 0 when there is none.
     pub fn dimension(&self) -> usize {
         self.blocks.first().map_or(0, |(_, block)| block.ncols())
+    }
+}
+
+/// `vector` in single precision.
+pub fn widened(vector: ArrayView1<'_, f16>) -> Array1<f32> {
+    match vector.as_slice() {
+        // All at once, by the processor's own instructions where it has them.
+        Some(values) => Array1::from(values.to_f32_vec()),
+        None => vector.mapv(f16::to_f32),
     }
 }
 
@@ -128,7 +140,7 @@ impl VectorSearch for ExactScan {
             for (row, vector) in block.outer_iter().enumerate() {
                 let row = first + row;
                 if eligible(row) {
-                    best.offer(row, vector.dot(&query));
+                    best.offer(row, widened(vector).dot(&query));
                 }
             }
         }
@@ -182,7 +194,8 @@ pub(crate) mod tests {
 
     /// What every implementation promises; `make` gets vectors to search.
     pub(crate) fn contract(make: &dyn Fn(Vectors) -> Box<dyn VectorSearch>) {
-        let all = clustered_vectors(300, 32, 7);
+        // As they are after rounding, so that each is nearest to itself.
+        let all = clustered_vectors(300, 32, 7).mapv(|value| f16::from_f32(value).to_f32());
         // Blocks of uneven size, one of them empty.
         let blocks =
             [0..1, 1..1, 1..120, 120..300].map(|rows| all.slice(ndarray::s![rows, ..]).to_owned());
@@ -194,7 +207,7 @@ pub(crate) mod tests {
             let found = search.nearest(query, 10, &|_| true);
             assert_eq!(found.len(), 10, "{name}");
             assert_eq!(found[0].0, row, "{name}: a vector is nearest to itself");
-            assert!((found[0].1 - 1.0).abs() < 1e-4, "{name}");
+            assert!((found[0].1 - 1.0).abs() < 1e-3, "{name}");
             assert!(
                 found.windows(2).all(|pair| pair[0].1 >= pair[1].1),
                 "{name}"

@@ -1,8 +1,8 @@
 //! The hora HNSW graph: an accelerator for large libraries, always checked against the exact scan.
 //!
-//! hora 0.1.1 is used within what was found right: `Euclidean` on unit vectors (cosine = 1 - d/2, where
-//! its `Euclidean` is the squared distance), no deletion, never fewer vectors than its links. Its file
-//! is a cache: hashed, loaded with panics caught, rebuilt on any doubt.
+//! hora 0.1.1 is used within what was found right: `Euclidean` on unit vectors (it is the squared distance, which orders as
+//! the cosine does; the cosines are computed anew), no deletion, never fewer vectors than its links. Its file is a cache:
+//! hashed, loaded with panics caught, rebuilt on any doubt.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -181,8 +181,10 @@ impl VectorSearch for GraphSearch {
             .index
             .search_nodes(&query.to_vec(), wanted)
             .into_iter()
-            .filter_map(|(node, distance)| Some(((*node.idx())?, 1.0 - distance / 2.0)))
-            .filter(|(row, _)| eligible(*row))
+            .filter_map(|(node, _)| *node.idx())
+            .filter(|row| eligible(*row))
+            // Its distances stand for cosines only where both vectors are of length 1, to the last digit.
+            .map(|row| (row, self.exact.vectors().row(row).dot(&query)))
             .collect();
         if found.len() < count.min(allowed) {
             return self.exact.nearest(query, count, eligible);
@@ -258,7 +260,9 @@ mod tests {
         assert!(load(mine).is_err(), "nothing is kept yet");
         build(&vectors).save(folder.path(), mine).expect("writable");
         let query = vectors.row(5);
-        let found = load(mine).expect("kept").nearest(query, 3, &|_| true);
+        let found = load(mine)
+            .expect("kept")
+            .nearest(query.view(), 3, &|_| true);
         assert_eq!(found[0].0, 5);
         assert!(load(other).is_err(), "of other vectors");
         let file = folder.path().join("hnsw");

@@ -59,7 +59,7 @@ impl Dictionary {
 }
 
 /// The numbers of the terms of one passage, as they stand in it.
-pub type PassageTerms = Vec<u32>;
+pub type PassageTerms = Box<[u32]>;
 
 /// Postings of all passages ("rows") of one snapshot.
 #[derive(Debug, Default)]
@@ -269,7 +269,7 @@ pub fn number_terms(dictionary: &mut Dictionary, terms: &str) -> PassageTerms {
 
 /// Each term once, by rising number, with its count.
 fn counted(terms: &PassageTerms) -> Vec<(u32, u32)> {
-    let mut sorted = terms.clone();
+    let mut sorted = terms.to_vec();
     sorted.sort_unstable();
     sorted
         .chunk_by(|term, next| term == next)

@@ -7,10 +7,10 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView1;
 use pulp::Arch;
 
-use super::dense::{Best, Eligible, VectorSearch, Vectors};
+use super::dense::{Best, Eligible, VectorSearch, Vectors, widened};
 
 /// Rows put forward for each one wanted, and never fewer than the reserve: rounding moves a cosine by
 /// less than 0.01, and few rows lie so near to the last one wanted.
@@ -42,18 +42,16 @@ impl Codes {
         }
     }
 
-    /// Rounds `vectors`, a row each, and adds them.
-    fn add(&mut self, vectors: ArrayView2<'_, f32>) {
-        for vector in vectors.outer_iter() {
-            let largest = vector
-                .iter()
-                .fold(0.0_f32, |most, value| most.max(value.abs()));
-            let scale = largest.max(f32::MIN_POSITIVE) / 127.0;
-            self.scales.push(scale);
-            // `as` saturates, and the largest value gives 127.
-            self.values
-                .extend(vector.iter().map(|value| (value / scale).round() as i8));
-        }
+    /// Rounds `vector` and adds it.
+    fn add(&mut self, vector: ArrayView1<'_, f32>) {
+        let largest = vector
+            .iter()
+            .fold(0.0_f32, |most, value| most.max(value.abs()));
+        let scale = largest.max(f32::MIN_POSITIVE) / 127.0;
+        self.scales.push(scale);
+        // `as` saturates, and the largest value gives 127.
+        self.values
+            .extend(vector.iter().map(|value| (value / scale).round() as i8));
     }
 
     /// Puts the cosine, about, of each of `rows` with the first row of `query` into `cosines`.
@@ -96,7 +94,11 @@ impl QuantizedScan {
     /// A scan over `vectors`; rounds them all, a tenth of a second for 100,000.
     pub fn new(vectors: Vectors) -> Self {
         let mut codes = Codes::with_capacity(vectors.len(), vectors.dimension());
-        vectors.blocks().for_each(|block| codes.add(block));
+        for block in vectors.blocks() {
+            for vector in block.outer_iter() {
+                codes.add(widened(vector).view());
+            }
+        }
         QuantizedScan { vectors, codes }
     }
 }
@@ -117,7 +119,7 @@ impl VectorSearch for QuantizedScan {
         eligible: Eligible<'_>,
     ) -> Vec<(usize, f32)> {
         let mut asked = Codes::default();
-        asked.add(query.insert_axis(ndarray::Axis(0)));
+        asked.add(query);
         let mut rough = Best::new((count * RESERVE_FACTOR).max(RESERVE));
         let mut cosines = Vec::new();
         for first in (0..self.len()).step_by(STRIDE) {
@@ -164,8 +166,8 @@ mod tests {
     fn codes_keep_the_cosine_to_a_hundredth() {
         let vectors = clustered_vectors(200, 384, 5);
         let (mut codes, mut query) = (Codes::default(), Codes::default());
-        codes.add(vectors.view());
-        query.add(vectors.slice(ndarray::s![..1, ..]));
+        vectors.outer_iter().for_each(|vector| codes.add(vector));
+        query.add(vectors.row(0));
         let mut cosines = Vec::new();
         codes.compare(50..200, &query, &mut cosines);
         assert_eq!(cosines.len(), 150);
@@ -178,7 +180,7 @@ mod tests {
     #[test]
     fn a_vector_of_zeros_has_codes_of_zeros() {
         let mut codes = Codes::default();
-        codes.add(array![[0.0_f32, 0.0, 0.0]].view());
+        codes.add(array![0.0_f32, 0.0, 0.0].view());
         assert_eq!(codes.values, [0, 0, 0]);
     }
 

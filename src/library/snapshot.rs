@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use ndarray::Array2;
-
-use super::dense::{ExactScan, VectorSearch, Vectors};
+use super::dense::{Block, ExactScan, VectorSearch, Vectors};
 use super::graph::GraphSearch;
 use super::lexical::{Dictionary, LexicalIndex, PassageTerms};
 use super::measure::Probe;
@@ -28,16 +26,19 @@ pub struct Indexed {
     /// Terms of each passage.
     pub terms: Vec<PassageTerms>,
     /// Vector of each passage.
-    pub vectors: Arc<Array2<f32>>,
+    pub vectors: Arc<Block>,
 }
 
 impl Indexed {
     /// From the store, its terms numbered by `dictionary`.
     pub fn new(stored: Stored, dictionary: &mut Dictionary) -> Self {
+        let mut passages: Vec<Arc<Passage>> = stored.passages.into_iter().map(Arc::new).collect();
+        // They lie where the passages themselves lay, which is room for ten times as many.
+        passages.shrink_to_fit();
         Indexed {
             entry: stored.entry,
             references: stored.references,
-            passages: stored.passages.into_iter().map(Arc::new).collect(),
+            passages,
             terms: stored
                 .terms
                 .iter()

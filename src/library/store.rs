@@ -17,12 +17,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ndarray::Array2;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::{Archive, Position, Staged};
+use super::dense::Block;
 use super::{DocumentEntry, LibraryError};
 use crate::documents::{Passage, Reference};
 use crate::durable;
@@ -73,7 +73,7 @@ pub struct Stored {
     /// Terms of each passage in order, with a space between.
     pub terms: Vec<String>,
     /// A unit vector for each passage.
-    pub vectors: Array2<f32>,
+    pub vectors: Block,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -228,7 +228,7 @@ impl Store {
             insert(b'p', number, self.encode(passage)?);
         }
         for (number, vector) in document.vectors.outer_iter().enumerate() {
-            let bytes = vector.iter().flat_map(|value| value.to_le_bytes());
+            let bytes = vector.iter().flat_map(|value| value.to_f32().to_le_bytes());
             insert(b'v', number, bytes.collect());
         }
         for (number, terms) in document.terms.iter().enumerate() {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use half::f16;
 use ndarray::Array2;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -320,17 +321,21 @@ fn assemble(record: Record, parts: &[Parts; KINDS.len()], dimension: usize) -> O
     if Digest(seal.finalize().into()) != record.seal {
         return None;
     }
-    let floats: Vec<f32> = vectors
-        .values()
-        .flat_map(|value| value.chunks_exact(4))
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
+    // They stay as long as the library: not a value's room more than they need.
+    let mut values: Vec<f16> = Vec::with_capacity(vectors.len() * dimension);
+    values.extend(
+        vectors
+            .values()
+            .flat_map(|value| value.chunks_exact(4))
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .map(f16::from_f32),
+    );
     Some(Stored {
         entry: record.entry,
         references: decode_all(references)?,
         passages: decode_all(passages)?,
         terms: decode_all(terms)?,
-        vectors: Array2::from_shape_vec((passages.len(), dimension), floats).ok()?,
+        vectors: Array2::from_shape_vec((passages.len(), dimension), values).ok()?,
     })
 }
 

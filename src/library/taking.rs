@@ -7,8 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use half::f16;
 use ndarray::{Array2, ArrayView1, Axis};
 
+use super::dense::Block;
 use super::original::Original;
 use super::snapshot::Indexed;
 use super::store::Stored;
@@ -108,7 +110,7 @@ impl Group {
 /// Vectors by the digest of the text that they are of, so that no text is embedded twice; some 60 bytes a
 /// passage beside the vectors, which are shared.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<Digest, (Arc<Array2<f32>>, usize)>);
+pub(super) struct Known(HashMap<Digest, (Arc<Block>, usize)>);
 
 impl Known {
     /// The vectors of `documents`.
@@ -132,7 +134,7 @@ impl Known {
             .extend(all.map(|(text, (vectors, row))| (*text, (Arc::clone(vectors), *row))));
     }
 
-    fn get(&self, digest: &Digest) -> Option<ArrayView1<'_, f32>> {
+    fn get(&self, digest: &Digest) -> Option<ArrayView1<'_, f16>> {
         let (vectors, row) = self.0.get(digest)?;
         Some(vectors.row(*row))
     }
@@ -202,7 +204,7 @@ impl Library {
                 entry: DocumentEntry::new(&document, found, passages.len(), file, cut),
                 references: document.references.clone(),
                 terms: texts.iter().map(|text| terms_of(text)).collect(),
-                vectors: Array2::zeros((0, self.embedder.dimension())),
+                vectors: Block::default((0, self.embedder.dimension())),
                 passages,
             },
             texts,
@@ -260,11 +262,12 @@ impl Library {
             new.insert(digests[*at], row);
         }
         let wanted: Vec<&str> = order.iter().map(|at| texts[*at]).collect();
-        let vectors = self.embed(&wanted)?;
+        // Rounded at once, so that a vector that is taken over is the one that would be made.
+        let vectors = self.embed(&wanted)?.mapv(f16::from_f32);
         let mut digests = digests.iter();
         let mut ready = Vec::with_capacity(members.len());
         for mut member in members {
-            let mut own = Array2::zeros((member.texts.len(), self.embedder.dimension()));
+            let mut own = Block::default((member.texts.len(), self.embedder.dimension()));
             for (mut row, digest) in own.outer_iter_mut().zip(&mut digests) {
                 let embedded = new.get(digest).map(|row| vectors.row(*row));
                 if let Some(vector) = known.get(digest).or(embedded) {
