@@ -190,6 +190,26 @@ fn what_holds_for_one_crop_is_never_said_of_another() {
 }
 
 #[test]
+fn a_section_on_a_crop_speaks_of_it_in_a_sheet_on_others() {
+    let mut shelf = Shelf::default().with(
+        &iowa(),
+        "Sorghum",
+        "Cut sorghum 55 days after sowing, since young sorghum holds poison.",
+    );
+    shelf.passages[0].crops = vec!["forage".into()];
+    let mut parts = answerer(Scripted::says("Cut it 55 days after sowing.")).into_parts();
+    parts.passages = Box::new(shelf);
+    let asked = Question {
+        crop: Some("sorghum".into()),
+        ..question("How many days after sowing may I cut sorghum?")
+    };
+    let outcome = Answerer::new(parts)
+        .answer(&asked, &[], &mut |_| ControlFlow::Continue(()))
+        .expect("nothing breaks");
+    assert_eq!(outcome.status, Status::Answered);
+}
+
+#[test]
 fn a_wider_place_is_said() {
     let asked = Question {
         place: Some(Place {

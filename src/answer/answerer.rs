@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use super::draft::{Draft, Yardstick};
 use super::outcome::{Found, Listener, Outcome, Progress, millis, proceed};
-use super::passages::{Hits, Passage, PassageQuery, Passages};
+use super::passages::{Hit, Hits, Passage, PassageQuery, Passages};
 use super::prompt::{self, MOST_READINGS, NOT_SAID, Prompt, PromptParts};
 use super::quote::{self, Asked, candidates};
+use super::readings::{self, Around};
 use super::relevance::{Features, holds};
-use super::{AnswerError, readings, relevance, words};
+use super::{AnswerError, relevance, words};
 use crate::config::{AnswerConfig, Drafting};
 use crate::model::{Decline, Embedder, Finish, GenerateRequest, Generator, Message};
 use crate::types::{Place, Question, Reading, Timing, Tokens};
@@ -157,12 +158,16 @@ impl Answerer {
         let place = hits.place.clone();
         hits.hits.retain(|hit| holds(&hit.passage.place, &place));
         let crops = asked_crops(question, &hits);
-        hits.hits.retain(|hit| is_about(&hit.passage, &crops));
+        hits.hits.retain(|hit| is_about(hit, &crops));
         let embedder = self.parts.embedder.as_deref();
         let mut candidates = candidates(&asked, &hits.hits, embedder)?;
         quote::keep_best(&mut hits.hits, &mut candidates, top_k);
         let sent = &question.readings[..question.readings.len().min(MOST_READINGS)];
-        let verdict = readings::verdict(&asked, sent, &candidates);
+        let around = Around {
+            hits: &hits.hits,
+            crops: &crops,
+        };
+        let verdict = readings::verdict(&asked, sent, &candidates, around);
         let mut features = Features::of(&asked, &place, &hits, &candidates);
         if let Some(verdict) = &verdict {
             let of = &candidates[verdict.sentence];
@@ -364,14 +369,14 @@ fn asked_crops(question: &Question, hits: &Hits) -> BTreeSet<String> {
     }
 }
 
-/// Whether a passage may speak for these crops: what holds for maize is never said of wheat.
-fn is_about(passage: &Passage, crops: &BTreeSet<String>) -> bool {
+/// Whether a passage may speak for these crops: what holds for maize is never said of wheat. In a sheet on forage a
+/// section on sorghum speaks of sorghum.
+fn is_about(hit: &Hit, crops: &BTreeSet<String>) -> bool {
+    let heads = || words::content(&quote::headings(hit));
     crops.is_empty()
-        || passage.crops.is_empty()
-        || passage
-            .crops
-            .iter()
-            .any(|crop| crops.contains(&words::stem(crop)))
+        || hit.passage.crops.is_empty()
+        || hit.passage.is_of(crops)
+        || !heads().is_disjoint(crops)
 }
 
 /// The newest readings of both, newest first.

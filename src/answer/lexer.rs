@@ -66,6 +66,9 @@ pub fn tokens(text: &str) -> Vec<Token> {
     while let Some(first) = text[rest..].chars().next() {
         let (lexeme, length) = if first.is_ascii_digit() {
             number(&text[rest..])
+        } else if is_minus(&text[rest..], &text[..rest], found.last()) {
+            let (lexeme, length) = number(&text[rest + first.len_utf8()..]);
+            (lexeme.map(negated), first.len_utf8() + length)
         } else if let Some(value) = vulgar(first) {
             (Some(Lexeme::Number(Number::exact(value))), first.len_utf8())
         } else if first.is_alphabetic() {
@@ -89,6 +92,26 @@ pub fn tokens(text: &str) -> Vec<Token> {
         rest += length;
     }
     join_fractions(found)
+}
+
+/// Whether `rest` begins with the sign of a number: "below -6 °C", not "5-6", "5 -6" or a list's mark.
+fn is_minus(rest: &str, before: &str, last: Option<&Token>) -> bool {
+    let mut characters = rest.chars();
+    let is_dash = characters.next().is_some_and(|mark| plain(mark) == '-');
+    let is_number = characters.next().is_some_and(|c| c.is_ascii_digit());
+    let is_free = before.ends_with([' ', '(', '\n', '/']) || before.is_empty();
+    let is_joint = last.is_some_and(|token| matches!(token.lexeme, Lexeme::Number(_)));
+    is_dash && is_number && is_free && !is_joint
+}
+
+fn negated(lexeme: Lexeme) -> Lexeme {
+    match lexeme {
+        Lexeme::Number(number) => Lexeme::Number(Number {
+            value: -number.value,
+            ..number
+        }),
+        other => other,
+    }
 }
 
 /// One character for the many dashes, minus signs and degree signs.
@@ -160,7 +183,7 @@ fn number(text: &str) -> (Option<Lexeme>, usize) {
     (lexeme, length)
 }
 
-/// `3/4` becomes one number, `1 1/2` and `1-1/2` too; `4/5` of a date or a season stays apart.
+/// `3/4` becomes one number, `1 1/2` and `1-1/2` too, and the ratio `12:1` is 12; `4/5` of a date or a season stays apart.
 fn join_fractions(tokens: Vec<Token>) -> Vec<Token> {
     let mut joined: Vec<Token> = Vec::with_capacity(tokens.len());
     let mut at = 0;
@@ -211,6 +234,9 @@ fn fraction(tokens: &[Token]) -> Option<(f64, usize)> {
     let adjacent = top.end == slash.start && slash.end == bottom.start;
     let (upper, lower) = (whole(top)?, whole(bottom)?);
     let usual = [2.0, 3.0, 4.0, 8.0, 16.0].contains(&lower);
+    if slash.is_mark(':') && adjacent && lower == 1.0 && bottom.end - bottom.start == 1 {
+        return Some((upper, 3));
+    }
     (slash.is_mark('/') && adjacent && usual && upper < lower).then_some((upper / lower, 3))
 }
 
@@ -226,7 +252,7 @@ fn whole_before(joined: &[Token], start: usize) -> Option<(f64, usize)> {
         _ => return None,
     };
     match number.lexeme {
-        Lexeme::Number(whole) if whole.decimals == 0 && whole.value < 100.0 => {
+        Lexeme::Number(whole) if whole.decimals == 0 && (0.0..100.0).contains(&whole.value) => {
             Some((whole.value, dropped))
         }
         _ => None,
@@ -263,6 +289,21 @@ mod tests {
     fn a_list_or_a_season_is_no_thousand_and_no_fraction() {
         assert_eq!(numbers("10, 20"), [10.0, 20.0]);
         assert_eq!(numbers("2025/26"), [2025.0, 26.0]);
+    }
+
+    #[test]
+    fn a_dash_before_a_number_is_its_sign_where_nothing_is_joined() {
+        assert_eq!(numbers("between -1 and −3.3 °C"), [-1.0, -3.3]);
+        assert_eq!(
+            numbers("5-6, 5 -6, 5 - 6 and mid-7"),
+            [5.0, 6.0, 5.0, 6.0, 5.0, 6.0, 7.0]
+        );
+    }
+
+    #[test]
+    fn a_ratio_is_a_number_and_a_time_of_day_stays_two() {
+        assert_eq!(numbers("reaches 12:1"), [12.0]);
+        assert_eq!(numbers("at 12:10"), [12.0, 10.0]);
     }
 
     #[test]

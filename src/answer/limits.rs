@@ -68,10 +68,21 @@ impl Limit<'_> {
         self.high.map_or(self.low.end, |high| high.end)
     }
 
+    /// Its lower and its upper end: "between -1 and -3.3 °C" begins with the upper one, and "3 to 1" is a ratio of 3.
+    fn ends(&self) -> (&Quantity, &Quantity) {
+        let low = self.low;
+        match self.high {
+            None => (low, low),
+            Some(high) if low.compare(high).is_none_or(std::cmp::Ordering::is_le) => (low, high),
+            Some(high) if high.value() == Some(1.0) => (low, low),
+            Some(high) => (high, low),
+        }
+    }
+
     /// How `measured` stands to it, in words: `is below` and the figures of `sentence` that it is below.
     pub fn relation(&self, measured: &Quantity, sentence: &str) -> Option<(&'static str, String)> {
-        let high = self.high.unwrap_or(self.low);
-        let (to_low, to_high) = (measured.compare(self.low)?, measured.compare(high)?);
+        let (low, high) = self.ends();
+        let (to_low, to_high) = (measured.compare(low)?, measured.compare(high)?);
         let relation = match self.high {
             _ if to_low.is_lt() => "is below",
             _ if to_high.is_gt() => "is above",
@@ -81,9 +92,9 @@ impl Limit<'_> {
         let text = |from: usize, to: usize| Some(sentence.get(from..to)?.trim().to_owned());
         let of = |one: &Quantity| text(one.start, one.end);
         let figures = match self.apart {
-            true if to_low.is_lt() => of(self.low)?,
+            true if to_low.is_lt() => of(low)?,
             true if to_high.is_gt() => of(high)?,
-            true => format!("{} to {}", of(self.low)?, of(high)?),
+            true => format!("{} to {}", of(low)?, of(high)?),
             false => text(self.low.start, self.end())?,
         };
         Some((relation, figures))
@@ -101,10 +112,11 @@ impl Limit<'_> {
 
     /// Whether what its sentence says of this limit is so at `measured`: "above 35 °C" at 36 °C, "25 to 50" at 30.
     pub fn is_met(&self, measured: &Quantity, sentence: &str) -> bool {
-        let Some(to_low) = measured.compare(self.low) else {
+        let (low, high) = self.ends();
+        let Some(to_low) = measured.compare(low) else {
             return false;
         };
-        if let Some(high) = self.high {
+        if self.high.is_some() {
             return to_low.is_ge() && measured.compare(high).is_some_and(|to| to.is_le());
         }
         let before: Vec<&str> = words::split(&sentence[..self.low.start]).collect();
@@ -119,6 +131,11 @@ impl Limit<'_> {
             true => to_low.is_lt(),
             false => is(OVER, last) && to_low.is_gt(),
         }
+    }
+
+    /// Whether its sentence speaks of what comes beyond this one figure, and `measured` is there: "above 35 °C" at 36 °C.
+    pub fn is_crossed(&self, measured: &Quantity, sentence: &str) -> bool {
+        self.high.is_none() && self.is_met(measured, sentence)
     }
 }
 
@@ -192,9 +209,12 @@ fn parting(gap: &str) -> usize {
 /// Whether two quantities are the ends of one range.
 fn is_range(first: &Quantity, second: &Quantity, sentence: &str) -> bool {
     // The first end of "17 to 21 percent" shares the unit of the second, which may lie behind it.
+    let is_digit = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
+    // Past the sign that it may begin with.
     let number_end = sentence[first.start..]
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
-        .map_or(first.end, |length| first.start + length);
+        .char_indices()
+        .find(|(at, c)| *at > 0 && !is_digit(*c))
+        .map_or(first.end, |(length, _)| first.start + length);
     let gap = |from: usize| sentence.get(from..second.start).map(str::trim);
     [first.end, number_end]
         .into_iter()

@@ -219,7 +219,10 @@ impl Name {
     pub fn is_in(&self, known: &BTreeSet<String>) -> bool {
         let lower = self.text.to_lowercase();
         let bare = lower.trim_end_matches("'s");
+        // The stemmer leaves `DD60s` as it is.
+        let one = bare.strip_suffix('s').unwrap_or(bare);
         known.contains(bare)
+            || known.contains(one)
             || known.contains(&words::stem(bare))
             || COMMON.contains(&bare)
             || words::is_stop(bare)

@@ -1,8 +1,9 @@
 //! What the answer room needs of a library: passages for a question, and how rare a word is there.
 
-use crate::types::Place;
+use std::collections::BTreeSet;
 
-use super::AnswerError;
+use super::{AnswerError, words};
+use crate::types::Place;
 
 /// A piece of a document that an answer may rest on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +28,13 @@ impl Passage {
     /// The nearest heading over the passage; the title where there is none.
     pub fn section(&self) -> &str {
         self.headings.last().map_or(&self.title, |heading| heading)
+    }
+
+    /// Whether it is about one of the crops that `stems` name.
+    pub fn is_of(&self, stems: &BTreeSet<String>) -> bool {
+        self.crops
+            .iter()
+            .any(|crop| stems.contains(&words::stem(crop)))
     }
 }
 

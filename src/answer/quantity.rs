@@ -66,6 +66,14 @@ impl Quantity {
         }
     }
 
+    /// What a measure is taken over: time for a speed; `None` where it is over nothing or over things.
+    pub fn over(&self) -> Option<Measure> {
+        match &self.kind {
+            Kind::Amount(_, scale) => scale.per.first().map(|unit| unit.measure),
+            _ => None,
+        }
+    }
+
     /// True for a date with a month.
     pub fn is_date(&self) -> bool {
         matches!(self.kind, Kind::Date { .. })

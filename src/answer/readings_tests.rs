@@ -1,17 +1,30 @@
 //! Which limit of the found passages a reading is held against.
 
+use std::collections::BTreeSet;
+
 use super::passages::{PassageQuery, Passages};
 use super::quote::{Asked, candidates};
-use super::readings;
+use super::readings::{self, Around};
 use super::testing::{Shelf, reading};
+use super::words;
 use crate::types::{Place, Reading};
 
 /// What `question` with `reading` is told from one passage.
 fn told(heading: &str, passage: &str, question: &str, reading: Reading) -> Option<String> {
+    let shelf = Shelf::default().with(&Place::new("US", "Iowa"), heading, passage);
+    told_from(&shelf, question, reading, &BTreeSet::new())
+}
+
+/// What `question` about `crops` is told from `shelf`.
+fn told_from(
+    shelf: &Shelf,
+    question: &str,
+    reading: Reading,
+    crops: &BTreeSet<String>,
+) -> Option<String> {
     let place = Place::new("US", "Iowa");
-    let shelf = Shelf::default().with(&place, heading, passage);
     let sent = [reading];
-    let asked = Asked::new(question, &sent, &shelf);
+    let asked = Asked::new(question, &sent, shelf);
     let query = PassageQuery {
         text: &asked.text,
         place: &place,
@@ -20,7 +33,8 @@ fn told(heading: &str, passage: &str, question: &str, reading: Reading) -> Optio
     };
     let hits = shelf.search(&query).expect("a shelf never fails").hits;
     let found = candidates(&asked, &hits, None).expect("without an embedder");
-    readings::verdict(&asked, &sent, &found).map(|verdict| verdict.text)
+    let around = Around { hits: &hits, crops };
+    readings::verdict(&asked, &sent, &found, around).map(|verdict| verdict.text)
 }
 
 #[test]
@@ -75,4 +89,38 @@ fn how_many_to_look_at_is_no_limit() {
     let bad = reading("damaged-flowers", 7.0, "flower");
     let told = told("Pink bollworm", worms, asked, bad);
     assert!(told.is_some_and(|text| text.contains("is above five")));
+}
+
+#[test]
+fn a_limit_that_is_crossed_goes_before_what_is_best() {
+    let germination = "The best soil temperature for maize germination is 25 to 30 °C. \
+        Soil hotter than 40 °C harms maize germination.";
+    let at = |value: f64| {
+        let question = "How is the soil for the germination of maize?";
+        let reading = reading("soil-temperature", value, "°C");
+        told("Germination", germination, question, reading).expect("it has limits")
+    };
+    assert!(at(43.0).contains("is above 40 °C"), "{}", at(43.0));
+    assert!(at(28.0).contains("is within 25 to 30 °C"), "{}", at(28.0));
+}
+
+#[test]
+fn the_limit_of_the_asked_crop_goes_before_one_of_any_crop() {
+    let place = Place::new("US", "Iowa");
+    let mut shelf = Shelf::default()
+        .with(&place, "Soil", "The soil is too alkaline at a pH of 8.5.")
+        .with(
+            &place,
+            "Soil",
+            "The soil is not too alkaline at a pH of 8.0.",
+        );
+    shelf.passages[1].crops = vec!["potato".to_owned()];
+    let of = |crops: &[&str]| {
+        let crops = crops.iter().map(|crop| words::stem(crop)).collect();
+        let question = "Is the soil too alkaline?";
+        told_from(&shelf, question, reading("soil-ph", 7.2, ""), &crops).expect("both have limits")
+    };
+    assert!(of(&[]).contains("is below 8.5"), "{}", of(&[]));
+    let potato = of(&["potato"]);
+    assert!(potato.contains("is below 8.0"), "{potato}");
 }

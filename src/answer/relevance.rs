@@ -196,7 +196,7 @@ fn follows_a_whereabouts_word(written: &[&str], name: &str) -> bool {
         || after.is_some_and(|after| ["border", "line", "county"].contains(&after.as_str()))
 }
 
-/// A growth stage (`V6`, `R5`) or an abbreviation (`DSR`): how farmers write, not what they ask for.
+/// A growth stage (`V6`, `R5`), an abbreviation (`DSR`) or a formula (`NH3`): how farmers write, not what they ask for.
 fn is_code(name: &str) -> bool {
     let mut characters = name.chars();
     let letters = characters
@@ -206,7 +206,9 @@ fn is_code(name: &str) -> bool {
     let rest = name.len().saturating_sub(letters);
     let is_stage = letters == 1 && rest > 0 && rest <= 2;
     let is_abbreviation = rest == 0 && letters <= 3 && name.chars().all(|c| c.is_ascii_uppercase());
-    is_stage || is_abbreviation
+    let is_capital = name.chars().all(|c| !c.is_ascii_lowercase());
+    let is_formula = letters == 2 && rest == 1 && is_capital;
+    is_stage || is_abbreviation || is_formula
 }
 
 #[cfg(test)]
@@ -228,6 +230,16 @@ mod tests {
             ..without
         };
         assert!(with.relevance() > 2.0 * without.relevance());
+    }
+
+    #[test]
+    fn stages_abbreviations_and_formulas_name_nothing() {
+        for code in ["V6", "R5", "DSR", "NH3"] {
+            assert!(is_code(code), "{code}");
+        }
+        for name in ["PR126", "Roundup", "HD3086", "Bt11"] {
+            assert!(!is_code(name), "{name}");
+        }
     }
 
     #[test]

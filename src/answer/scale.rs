@@ -13,12 +13,18 @@ impl Reader<'_> {
     pub(super) fn scale(&self, at: usize) -> (Scale, usize) {
         let mut scale = Scale::default();
         let mut next = at + usize::from(self.mark(at, '-'));
-        match self.base_unit(next) {
-            Some((unit, after)) => {
+        let compound = self.word(next).and_then(|word| units::compound(&word));
+        match (self.base_unit(next), compound) {
+            (Some((unit, after)), _) => {
                 scale.unit = Some(unit);
                 next = after;
             }
-            None => {
+            (None, Some((unit, over))) => {
+                scale.unit = Some(unit);
+                scale.per.push(over);
+                next += 1;
+            }
+            (None, None) => {
                 next = at;
                 while scale.things.len() < 3
                     && let Some(word) = self.thing(next)
@@ -50,9 +56,11 @@ impl Reader<'_> {
         match (word.as_str(), following.as_deref()) {
             ("degrees" | "degree" | "deg", _) => return Some((self.degrees(at + 1)?, at + 2)),
             ("per", Some("cent")) => return Some((units::named("%")?, at + 2)),
-            ("parts", Some("per")) if self.word(at + 2).as_deref() == Some("million") => {
-                return Some((units::named("ppm")?, at + 3));
-            }
+            ("parts", Some("per")) => match self.word(at + 2).as_deref() {
+                Some("million") => return Some((units::named("ppm")?, at + 3)),
+                Some("billion") => return Some((units::named("ppb")?, at + 3)),
+                _ => {}
+            },
             // "2 in each hole": a preposition, unless nothing or a dimension follows.
             ("in", Some(next)) if !["deep", "apart", "wide", "rows"].contains(&next) => {
                 return None;

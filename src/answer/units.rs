@@ -115,6 +115,7 @@ const UNITS: &[(&[&str], Unit)] = &[
     (&["year"], unit(Measure::Month, 12.0)),
     (&["%", "percent", "pct"], unit(Measure::Percent, 1.0)),
     (&["ppm"], unit(Measure::PartsPerMillion, 1.0)),
+    (&["ppb"], unit(Measure::PartsPerMillion, 0.001)),
     (&["ph"], unit(Measure::Ph, 1.0)),
     (&["bu", "bushel"], unit(Measure::Bushel, 1.0)),
     (&["bar"], unit(Measure::Pressure, 1.0)),
@@ -142,6 +143,18 @@ pub fn named(word: &str) -> Option<Unit> {
     })
 }
 
+/// The unit and what it is over that one word names together: `mph`.
+pub fn compound(word: &str) -> Option<(Unit, Unit)> {
+    let (unit, over) = match word.to_lowercase().as_str() {
+        "mph" => ("mile", "hour"),
+        "kmh" | "kph" => ("km", "hour"),
+        "lpm" => ("litre", "minute"),
+        "gpm" => ("gallon", "minute"),
+        _ => return None,
+    };
+    Some((named(unit)?, named(over)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +165,12 @@ mod tests {
         assert_eq!(named("KG"), named("kilos"));
         assert_eq!(named("inches").map(|unit| unit.factor), Some(0.0254));
         assert_eq!(named("plants"), None);
+    }
+
+    #[test]
+    fn a_speed_may_be_one_word() {
+        assert_eq!(compound("MPH"), named("miles").zip(named("h")));
+        assert_eq!(compound("rpm"), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn a_sentence_over_the_same_ground_goes_before_one_over_another() {
 fn of_two_limits_the_one_of_more_weight_counts_and_of_equal_ones_the_first() {
     let ground = [reading("soil-temperature", 44.0, "°F")];
     let sentences = [
-        "Store seed below 60 °F.",
+        "Store seed at 60 °F.",
         "Plant at a soil temperature of 50 °F.",
     ];
     let found = |weights: [f32; 2]| {
@@ -72,9 +72,21 @@ fn the_share_of_a_readings_name_leaves_out_what_is_counted_over() {
     let moths = reading("moths-per-trap", 4.0, "moth");
     assert_eq!(named(&moths, &stems("three moths caught")), 1.0);
     let gauge = reading("rainfall-total", 620.0, "mm");
-    assert_eq!(named(&gauge, &stems("700 mm of rain are ideal")), 0.5);
+    assert_eq!(named(&gauge, &stems("700 mm of rain are ideal")), 1.0);
+    let salt = reading("soil-salinity", 2.0, "dS/m");
+    assert_eq!(named(&salt, &stems("wait until the soil is dry")), 0.5);
+}
+
+#[test]
+fn what_the_unit_tells_need_not_be_named_again() {
+    let stems = |text: &str| words::content(text);
+    let coldest = reading("air-temperature-minimum", -2.0, "°C");
+    assert_eq!(named(&coldest, &stems("dry beans suffer at 0 °C")), 1.0);
     let ground = reading("soil-temperature", 44.0, "°F");
-    assert_eq!(named(&ground, &stems("wait until the soil is warm")), 0.5);
+    assert_eq!(named(&ground, &stems("seed needs 50 °F")), 0.5);
+    let age = reading("days-since-sowing", 47.0, "day");
+    assert_eq!(named(&age, &stems("sown, cut it after 55 days")), 1.0);
+    assert_eq!(named(&age, &stems("it can be stored for 55 days")), 0.5);
 }
 
 #[test]
@@ -236,4 +248,34 @@ fn so_many_or_more_of_a_thing_are_counted_as_the_thing() {
     );
     let plants = "With 5 or more plants in the row, thin it.";
     assert_eq!(text(reading("fruitworm-eggs", 7.0, "egg"), plants), None);
+}
+
+#[test]
+fn below_zero_a_range_may_begin_with_its_upper_end() {
+    let frost = "The top bud of cane dies between -1 and -3.3 °C.";
+    let at = |value: f64| text(reading("air-temperature-minimum", value, "°C"), frost);
+    assert!(at(-2.0).is_some_and(|text| text.contains("is within -1 and -3.3 °C")));
+    assert!(at(-5.0).is_some_and(|text| text.contains("is below")));
+    assert!(at(2.0).is_some_and(|text| text.contains("is above")));
+}
+
+#[test]
+fn a_ratio_to_one_is_one_figure() {
+    let gypsum = "Apply gypsum when the ratio of calcium to potassium is below 3 to 1.";
+    let at = |value: f64| text(reading("calcium-potassium-ratio", value, ""), gypsum);
+    assert!(at(2.1).is_some_and(|text| text.contains("is below 3 to 1")));
+    assert!(at(4.0).is_some_and(|text| text.contains("is above 3 to 1")));
+    let juice = "Pick the fruit when its ratio of solids to acid reaches 14:1.";
+    let juicy = text(reading("solids-acid-ratio", 15.8, ""), juice);
+    assert!(juicy.is_some_and(|text| text.contains("is above 14:1")));
+}
+
+#[test]
+fn speeds_and_traces_are_held_against_limits_in_other_units() {
+    let wind = "Spray only in a wind of 3 to 10 mph.";
+    let calm = text(reading("wind-speed", 9.0, "km/h"), wind);
+    assert!(calm.is_some_and(|text| text.contains("is within 3 to 10 mph")));
+    let poison = "Maize for people holds no more than 20 parts per billion of aflatoxin.";
+    let trace = text(reading("aflatoxin", 0.03, "ppm"), poison);
+    assert!(trace.is_some_and(|text| text.contains("is above 20 parts per billion")));
 }

@@ -155,6 +155,8 @@ const PHRASES: &[Phrase] = &[
             "how deep",
             "what depth",
             "how shallow",
+            "how thick",
+            "how high",
             "how tall",
             "how wide",
             "how far apart",

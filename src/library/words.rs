@@ -63,6 +63,7 @@ pub const GROUPS: &[&[&str]] = &[
     &["soil", "ground", "dirt"],
     &["sprout", "germin", "emerg"],
     &["flower", "bloom", "blossom"],
+    &["leaf", "leav", "foliag", "defoli"],
     &["straw", "stubbl", "residu", "stover", "parali", "palhada"],
     &["fodder", "forag", "chara"],
     &["pastur", "paddock", "graze"],

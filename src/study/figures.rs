@@ -83,6 +83,7 @@ const KNOWN: &[Known] = &[
     ("acre", r"acres?\b|ac\b", "m2", 4_046.856_422_4, 0.0),
     ("bushel", r"bu\b|bushels?\b", "bushel", 1.0, 0.0),
     ("ppm", r"ppm\b|parts per million\b", "ppm", 1.0, 0.0),
+    ("ppb", r"ppb\b|parts per billion\b", "ppm", 0.001, 0.0),
     ("hour", r"h\b|hours?\b", "s", 3_600.0, 0.0),
     ("second", r"sec\b|seconds?\b", "s", 1.0, 0.0),
     ("minute", r"min\b|minutes?\b", "s", 60.0, 0.0),
