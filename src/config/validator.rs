@@ -118,7 +118,7 @@ impl Validator<'_> {
             answer: AnswerConfig {
                 refuse_below: self.within(
                     "answer.refuse_below",
-                    raw.answer.refuse_below.unwrap_or(0.36),
+                    raw.answer.refuse_below.unwrap_or(0.38),
                     0.0,
                     1.0,
                 )?,
